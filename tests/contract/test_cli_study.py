@@ -27,13 +27,13 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
     ran = crosslate("study", "run", recipe, "--out", tmp_path / "study", "--dry-run")
     assert ran.code == 0
     assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
-    assert "29 cells, 0 done, about" in ran.lines[-1] and f"with {default_jobs()} at a time" in ran.lines[-1]
+    assert "30 cells, 0 done, about" in ran.lines[-1] and f"with {default_jobs()} at a time" in ran.lines[-1]
     assert not (tmp_path / "study").exists()
 
 
 def test_texts_are_fetched_and_checked_without_running(crosslate, recipe, tmp_path):
     ran = crosslate("study", "run", recipe, "--out", tmp_path / "study", "--fetch")
-    assert ran.code == 0 and "29 cells, 0 done" in ran.err
+    assert ran.code == 0 and "30 cells, 0 done" in ran.err
     assert not (tmp_path / "study").exists()
 
 
@@ -84,7 +84,7 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
 
     second = crosslate("study", "run", recipe, "--out", study, "--jobs", 1)
     assert second.code == 0, second.err
-    assert "29 cells, 2 done" in second.err and "[27/27]" in second.err
+    assert "30 cells, 2 done" in second.err and "[28/28]" in second.err
     report = json.loads((study / "report.json").read_text(encoding="utf-8"))
     assert report["missing"] == [] and report["failures"] == []
     assert len(report["findings"]) == 20
@@ -125,10 +125,10 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     page = (study / "report.md").read_text(encoding="utf-8")
     assert page.startswith("# Study: toy\n") and "## Translations side by side" in page
     results = list((study / "results").glob("*.json"))
-    assert len(results) == 29 and max(path.stat().st_size for path in results) < 30_000
+    assert len(results) == 30 and max(path.stat().st_size for path in results) < 30_000
 
     third = crosslate("study", "run", recipe, "--out", study)
-    assert third.code == 0 and "29 cells, 29 done" in third.err and "[" not in third.err
+    assert third.code == 0 and "30 cells, 30 done" in third.err and "[" not in third.err
 
 
 def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp_path):

@@ -146,14 +146,25 @@ def compare(
     scorer = scorer_of(metric, test, tokenizer)
     statistics = {name: sentence_statistics(scorer, lines, test) for name, lines in systems.items()}
     score_sums = corpus_scores(scorer)
-    shown, signature = _NAMES[metric], signature_of(scorer, num_samples)
+    signature = signature_of(scorer, num_samples)
+    return _compared(statistics, score_sums, _NAMES[metric], signature, num_samples)
+
+
+def _compared(
+    statistics: Mapping[str, numpy.ndarray],
+    score_sums: ScoreSums,
+    metric: str,
+    signature: str,
+    num_samples: int,
+) -> list[SystemScore]:
+    """Scores of systems and differences from the first, from the statistics of each sentence."""
     resampled = resampled_scores(list(statistics.values()), score_sums, num_samples) if num_samples else None
     baseline: numpy.ndarray | None = None
     found = []
     for name, each in statistics.items():
         (value,) = score_sums(each.sum(axis=0, keepdims=True)).tolist()
         bounds = interval(next(resampled)) if resampled else None
-        score = Score(shown, value, signature, bounds, len(test))
+        score = Score(metric, value, signature, bounds, len(each))
         difference = None
         if baseline is None:
             baseline = each
@@ -290,41 +301,32 @@ def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
     faults.raise_as(InputError)
 
 
-def comet(
-    sources: Sequence[str],
-    hypotheses: Sequence[str],
-    references: Sequence[str],
-    num_samples: int = NUM_SAMPLES,
-) -> Score:
-    """COMET on the CPU; downloads the model on first use.
+def compare_by_comet(
+    test: ParallelCorpus, systems: Mapping[str, Sequence[str]], num_samples: int = NUM_SAMPLES
+) -> list[SystemScore]:
+    """Scores systems by COMET, the mean of their sentences' scores; see :func:`compare`.
 
-    Args:
-        num_samples: bootstrap resamples of sentence scores; 0 leaves out the interval.
-
-    Raises:
-        InputError: there is nothing to score, or lengths differ.
+    Runs on the CPU and downloads the model on first use.
     """
     from importlib.metadata import version
 
+    import numpy
     from comet import download_model, load_from_checkpoint
 
-    _check_lengths({"": hypotheses}, len(references))
-    rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(sources, hypotheses, references)]
+    _check_lengths(systems, len(test))
     scorer = load_from_checkpoint(download_model(COMET_MODEL))
-    predicted = scorer.predict(rows, batch_size=16, gpus=0, progress_bar=False)
-    bounds = _mean_interval(predicted.scores, num_samples) if num_samples else None
+    statistics = {}
+    for name, lines in systems.items():
+        rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(test.source, lines, test.target)]
+        predicted = scorer.predict(rows, batch_size=16, gpus=0, progress_bar=False)
+        statistics[name] = numpy.array(predicted.scores, dtype=numpy.float64)[:, None]
     resamples = f"bs:{num_samples}|seed:{SEED}|" if num_samples else ""
     signature = f"nrefs:1|{resamples}model:{COMET_MODEL}|version:{version('unbabel-comet')}"
-    return Score("COMET", 100 * float(predicted.system_score), signature, bounds, len(rows))
 
+    def mean(sums: numpy.ndarray) -> numpy.ndarray:
+        return 100 * sums[:, 0] / len(test)
 
-def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, float]:
-    """95 % bootstrap interval of 100 times the mean."""
-    import numpy
-
-    values = numpy.array(scores, dtype=numpy.float64)[:, None]
-    (means,) = resampled_scores([values], lambda sums: 100 * sums[:, 0] / len(values), num_samples)
-    return interval(means)
+    return _compared(statistics, mean, "COMET", signature, num_samples)
 
 
 def check_installed(settings: EvaluationSettings) -> None:
@@ -367,10 +369,7 @@ def score_systems(
         found = compare(test, systems, metric, tokenizer=settings.tokenizer, num_samples=settings.num_samples)
         scores[found[0].score.metric] = found
     if settings.with_comet:
-        scores["COMET"] = [
-            SystemScore(name, comet(test.source, lines, test.target, settings.num_samples), None)
-            for name, lines in systems.items()
-        ]
+        scores["COMET"] = compare_by_comet(test, systems, settings.num_samples)
     return scores
 
 

@@ -29,7 +29,8 @@ class Difference:
     Attributes:
         first: score of the first system; with several runs the mean over seeds, parents and test sets.
         interval: 95 % bootstrap interval of ``first - second``.
-        p_value: two-sided, 0-1; below 0.05 where the interval does not contain 0.
+        p_value: two-sided, 0-1: twice the share of resamples beyond 0, counting one more; below 0.05 where
+            10,000 resamples have an interval without 0, up to a tie.
     """
 
     first: float
@@ -50,13 +51,15 @@ class Run:
         first: statistics of each sentence or word ``(units, statistics)``.
         second: the same units by the other system.
         test: runs with the same one have the same units; differences are averaged over tests.
-        parent: runs with the same one differ in their seed only.
+        parent: runs with the same one differ in their seed only, and come in the same order in every test.
+        group: tests with the same one share a system, so their seeds are drawn together; None: its own.
     """
 
     first: numpy.ndarray
     second: numpy.ndarray
     test: Any = ""
     parent: Any = ""
+    group: Any = None
 
 
 def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = NUM_SAMPLES) -> Difference:
@@ -64,7 +67,8 @@ def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = N
 
     Every resample draws sentences, the same for all runs of a test; of several parents or seeds of a parent
     it draws these too. Their draws are spread by ``sqrt(n / (n - 1))``, since n of them vary less in
-    resamples than in the population. Tests are not drawn: the result holds for those at hand.
+    resamples than in the population. Tests are not drawn: the result holds for those at hand. Tests of equal
+    length draw the same rows, as parallel tests must, whose rows are translations of the same sentences.
 
     Args:
         num_samples: at least 1.
@@ -80,6 +84,7 @@ def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = N
     weights = dict(zip(parents, _weights(generators["parents"], len(parents), num_samples).T))
     tests = list(dict.fromkeys(run.test for run in runs))
     drawn, values = numpy.zeros(num_samples), numpy.zeros(2)
+    of_seeds: dict[Any, numpy.ndarray] = {}
     for test in tests:
         own = [run for run in runs if run.test == test]
         of_parents = {run.parent: [each for each in own if each.parent == run.parent] for run in own}
@@ -90,10 +95,15 @@ def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = N
         for parent, seeds in of_parents.items():
             # A test without some of the parents has the others in their proportions.
             share = weights[parent] / total if len(of_parents) < len(parents) else weights[parent]
-            for weight in _weights(generators["seeds"], len(seeds), num_samples).T:
+            group = ("test", test) if seeds[0].group is None else ("group", seeds[0].group)
+            key = (group, parent, len(seeds))
+            if key not in of_seeds:
+                of_seeds[key] = _weights(generators["seeds"], len(seeds), num_samples)
+            for weight in of_seeds[key].T:
                 drawn += share * weight * (next(scores) - next(scores)) / len(tests)
                 pair = numpy.array([next(actual), next(actual)])
                 values += pair / len(seeds) / len(of_parents) / len(tests)
+    drawn = drawn.round(9)  # what cancels out is 0 and lies on both sides
     tail = min(numpy.count_nonzero(drawn <= 0), numpy.count_nonzero(drawn >= 0))
     p_value = min(1.0, 2 * (1 + int(tail)) / (num_samples + 1))
     return Difference(float(values[0]), float(values[1]), interval(drawn), p_value)

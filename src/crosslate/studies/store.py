@@ -207,10 +207,14 @@ class Results:
 
     @cached_property
     def corrected(self) -> dict[str, float]:
-        """The p-values of all comparisons by key, as one family by Holm's correction."""
+        """The p-values of comparisons by key, by Holm's correction for all that the study plans.
+
+        Those without a result count as 1, so no p-value grows when they get one.
+        """
         found = self.found("compare")
-        p_values = holm([(values.get("bleu") or values["precision"])["p_value"] for _, values in found])
-        return {cell.key: each for (cell, _), each in zip(found, p_values)}
+        p_values = [(values.get("bleu") or values["precision"])["p_value"] for _, values in found]
+        missing = len(find(self.cells, "compare")) - len(found)
+        return {cell.key: each for (cell, _), each in zip(found, holm([*p_values, *[1.0] * missing]))}
 
     @cached_property
     def _by_pair(self) -> dict[tuple[str, str], tuple[Cell, bool]]:

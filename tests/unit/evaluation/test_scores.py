@@ -14,8 +14,8 @@ from crosslate.evaluation.scores import (
     check_installed,
     check_references,
     check_tokenizer,
-    comet,
     compare,
+    compare_by_comet,
     score_translations,
 )
 from crosslate.text.corpora import ParallelCorpus
@@ -202,14 +202,19 @@ def test_comet(monkeypatch):
     module.load_from_checkpoint = lambda path: SimpleNamespace(predict=predict)
     monkeypatch.setitem(sys.modules, "comet", module)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "2.2")
-    score = comet(["s"] * 4, WORSE, REFERENCE)
+    first, second = compare_by_comet(against(REFERENCE), {"a": WORSE, "b": REFERENCE})
+    score = first.score
     assert (score.metric, score.value) == ("COMET", 25.0)  # one of the four is right
     assert score.interval[0] <= 25.0 <= score.interval[1]
     assert score.signature == "nrefs:1|bs:10000|seed:12345|model:Unbabel/wmt22-comet-da|version:2.2"
-    assert calls[0][0] == {"src": "s", "mt": WORSE[0], "ref": REFERENCE[0]}
-    assert comet(["s"] * 4, WORSE, REFERENCE, 0).interval is None
+    assert calls[0][0] == {"src": against(REFERENCE).source[0], "mt": WORSE[0], "ref": REFERENCE[0]}
+    # Three of four differ, each by 1: the second is better by 75.
+    assert first.difference is None and second.difference.value == 75.0
+    assert 0 < second.difference.interval[0] < 75.0 <= second.difference.interval[1] == 100.0
+    (alone,) = compare_by_comet(against(REFERENCE), {"": WORSE}, 0)
+    assert (alone.score.interval, alone.difference) == (None, None)
     with pytest.raises(InputError, match="the translation has 3 sentences, but the reference has 4"):
-        comet(["s"] * 4, WORSE[:3], REFERENCE)
+        compare_by_comet(against(REFERENCE), {"": WORSE[:3]})
     monkeypatch.setitem(sys.modules, "comet", None)
     with pytest.raises(MissingExtra, match=r"crosslate\[comet\]"):
         check_installed(EvaluationSettings(with_comet=True))

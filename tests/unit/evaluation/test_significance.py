@@ -83,6 +83,29 @@ def test_parents_are_drawn_too():
     assert numpy.diff(as_parents.interval) > 1.5 * numpy.diff(as_seeds.interval)
 
 
+def test_tests_that_share_a_system_draw_its_seeds_together():
+    # Two systems against two: the mean over the four tests is the difference of two means, seed by seed.
+    ours, theirs = [[0.0, 1.0, 2.0], [0.5, 0.0, 1.5]], [[1.0, -1.0, 0.0], [0.5, 0.5, 0.0]]
+    base = column(numpy.arange(50))
+    runs = [
+        Run(base + one, base + other, test=f"{first} {second}", group="all")
+        for first, of_first in enumerate(ours) for second, of_second in enumerate(theirs)
+        for one, other in zip(of_first, of_second)
+    ]  # fmt: skip
+    means = [sum(one) / 2 - sum(other) / 2 for one, other in zip(zip(*ours), zip(*theirs))]
+    together = compared(runs, 50)
+    assert together.interval == pytest.approx(compared(seeds(means), 50).interval)
+    apart = compared([Run(run.first, run.second, run.test) for run in runs], 50)
+    assert apart.value == pytest.approx(together.value)
+    assert numpy.diff(apart.interval) < 0.8 * numpy.diff(together.interval)
+
+
+def test_seeds_that_cancel_out_lie_on_both_sides_of_zero():
+    # Two seeds of one effect each way: half of the resamples are 0 but for rounding.
+    found = compared(seeds([0.1, -0.1]), 50)
+    assert found.p_value == 1.0 and found.value == pytest.approx(0.0)
+
+
 def test_tests_have_equal_weight_and_are_not_drawn():
     one, other = seeds([1.0])[0], Run(column([3.0] * 50), column([0.0] * 50), test="other")
     found = compared([one, one, one, other], 50)

@@ -16,9 +16,9 @@ from toy_study import NOWHERE, pair_text, pairs_recipe, planned, recipe, titles
 # Results that studies have stored are found by keys: a sum changes with the meaning of cells alone.
 SHIPPED = {
     "finer-freezing": (71, "37aa6d21b789da72"), "initial-embeddings": (65, "8910801ca1fd326d"),
-    "low-resource": (145, "376a19d676007e70"), "multi30k": (225, "9d579b181230d901"),
+    "low-resource": (147, "f7f6daf42b9cc5b9"), "multi30k": (225, "9d579b181230d901"),
     "paper": (257, "161305724659edb9"), "phrasebook": (134, "37660be256531ba3"),
-    "published": (336, "5e101f8d5bb57fb9"), "published-sizes": (138, "e602fe7ce8cdb852"),
+    "published": (336, "4017f9fb8f707586"), "published-sizes": (138, "e602fe7ce8cdb852"),
     "published-pairs": (348, "e10248d389cd50db"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
@@ -206,7 +206,8 @@ def test_seeds_and_parents_are_compared_together():
                    denoisers=[], zero_shot=[], seeds=[1, 2], analyses=["compare", "lexicon"])  # fmt: skip
     cells = planned(study)
     assert "de-en src on other, seed 2" in titles(find(cells, "child"))
-    (compare,) = find(cells, "compare", first="de-en src+xattn on fr-en")
+    # Named without one of the two parents.
+    (compare,) = find(cells, "compare", first="de-en src+xattn")
     by_key = {cell.key: cell.title for cell in cells}
     assert [by_key[compare.needs[f"first {number}"]] for number in (1, 2, 3, 4)] == [
         f"de-en src+xattn on {name}, seed {seed}" for name in ("fr-en", "other") for seed in (1, 2)
@@ -219,6 +220,29 @@ def test_seeds_and_parents_are_compared_together():
     ]  # fmt: skip
     assert (compare.labels["parents"], compare.labels["seeds"]) == (["fr-en", "other"], [1, 2])
     assert list(compare.texts) == ["test 1"] and not compare.labels["is_average"]
+
+
+def test_one_child_with_a_new_source_is_compared_with_one_with_a_new_target():
+    cells = planned(recipe(denoisers=[], zero_shot=[], analyses=["forgetting", "compare"]))
+    (found,) = find(cells, "compare", first="forgetting src+xattn of de-en")
+    assert found.labels["second"] == "forgetting tgt+xattn of fr-es" and not found.labels["is_average"]
+
+
+def test_seeds_of_a_system_in_several_comparisons_are_drawn_together():
+    children = [CHILD | {"strategies": ["src+xattn"]}, CHILD | {"source": "es", "strategies": ["src+xattn"]},
+                CHILD | {"source": "fr", "target": "es", "strategies": ["tgt+xattn"]}]  # fmt: skip
+    study = recipe(
+        children=children, denoisers=[], zero_shot=[], seeds=[1, 2], analyses=["forgetting", "compare"]
+    )
+    (found,) = find(planned(study), "compare", is_average=True)
+    assert [run["test"] for run in found.spec["runs"]] == [1, 1, 2, 2]
+    assert len({run["group"] for run in found.spec["runs"]}) == 1
+
+
+def test_packs_of_several_seeds_in_fewer_bytes_have_names_of_their_own():
+    study = recipe(denoisers=[], zero_shot=[], seeds=[1, 2], analyses=["compare"], compressions=[{"rank": 4}])
+    names = [cell.labels["first"] for cell in find(planned(study), "compare")]
+    assert "de-en src+xattn in rank 4" in names and "de-en src+xattn" in names
 
 
 def test_children_with_the_same_new_side_are_averaged():

@@ -72,7 +72,7 @@ class ByFrequency(Analysis):
                 scores = [with_interval(each) if each["units"] else None for each in bands]
                 rows.append((cell.title.removesuffix(" by frequency"), *scores))
             rows += [(f"{child}: number", *counts) for child, counts in sizes.items()]
-            note = f"{note}; 95 % intervals by resampling sentences, first seed."
+            note = f"{note}; 95 % intervals by resampling sentences, first seed; overlapping is no test."
             yield Table(title, note, ("child", *_ranges(starts)), rows)
 
 

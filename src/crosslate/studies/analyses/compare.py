@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -45,10 +46,10 @@ class Compare(Analysis):
                 key = [(each.kind, *(each.labels[name] for name in _SHARED)) for each in (one, other)]
                 averages.setdefault(repr(key), []).append((one, other))
         for pairs in by_system.values():
-            yield _cell(pairs, *(_without_seed(each.title) for each in pairs[0]))
+            yield _cell(pairs, *(_name(pairs, role) for role in (0, 1)))
         for pairs in averages.values():
             children = [list(dict.fromkeys(pair[role].labels["child"] for pair in pairs)) for role in (0, 1)]
-            if max(map(len, children)) > 1:
+            if max(map(len, children)) > 1 or children[0] != children[1]:
                 names = [
                     f"{each.kind} {each.labels['strategy']} of {', '.join(of_role)}"
                     for each, of_role in zip(pairs[0], children)
@@ -83,12 +84,15 @@ class Compare(Analysis):
             rows.append(
                 (
                     cell.labels["first"], cell.labels["second"], len(cell.labels["seeds"]),
+                    len(cell.labels["parents"]),
                     round(first["first"] - first["second"], 2), interval_shown(first),
                     p_value(results.corrected[cell.key]),
                     *([difference_shown(others[0])] if others else [None]),
                 )
             )  # fmt: skip
-        columns = ("first", "second", "seeds", "difference", "95 % interval", "p", "chrF2 difference")
+        columns = (
+            "first", "second", "seeds", "parents", "difference", "95 % interval", "p", "chrF2 difference",
+        )  # fmt: skip
         note = (
             f"Differences in BLEU, or in precision@1 of lexicon induction; paired bootstrap, {NUM_SAMPLES:,} "
             "resamples of sentences (of words), and of seeds and parents if there are several; two-sided p "
@@ -103,8 +107,21 @@ def _system(cell: Cell) -> str:
     return repr((cell.kind, labels, cell.spec.get("text", {}).get("test")))
 
 
-def _without_seed(title: str) -> str:
-    return title.partition(", seed ")[0]
+def _name(pairs: Sequence[Pair], role: int) -> str:
+    """The title of a system without its seeds, and without its parent if there are several."""
+    cells = [pair[role] for pair in pairs]
+    title = re.sub(r", seed \d+", "", cells[0].title)
+    parents = dict.fromkeys(cell.labels.get("parent") for cell in cells)
+    return title.replace(f" on {cells[0].labels['parent']}", "") if len(parents) > 1 else title
+
+
+def _groups(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Numbers of groups of systems, by system: those that are compared with a common one are in one group."""
+    groups: dict[str, int] = {}
+    for number, pair in enumerate(pairs):
+        one, other = (groups.setdefault(_system(each), number) for each in pair)
+        groups = {name: one if group == other else group for name, group in groups.items()}
+    return groups
 
 
 def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
@@ -113,6 +130,10 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
     tests: dict[str, int] = {}
     texts, identities = {}, {}
     parents = list(dict.fromkeys(map(_parents, pairs)))
+    groups = _groups(pairs)
+    tested = {f"{_system(one)} {_system(other)}": groups[_system(one)] for one, other in pairs}
+    seeds = list(dict.fromkeys(each.labels.get("seed") for each, _ in pairs))
+    is_shared = len(seeds) > 1 and len(set(tested.values())) < len(tested)
     for number, (one, other) in enumerate(pairs, start=1):
         needs |= {f"first {number}": one.key, f"second {number}": other.key}
         test = tests.setdefault(f"{_system(one)} {_system(other)}", len(tests) + 1)
@@ -120,6 +141,8 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
             texts[f"test {test}"] = one.texts["test"]
             identities[f"test {test}"] = one.spec["text"]["test"]
         runs.append({"test": test, "parent": parents.index(_parents((one, other))) + 1})
+        if is_shared:
+            runs[-1]["group"] = groups[_system(one)]
     spec: dict[str, Any] = {"runs": runs, "samples": NUM_SAMPLES}
     if texts:
         spec["text"] = identities
@@ -128,7 +151,7 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
         "first": first, "second": second, "one": one.labels | {"kind": one.kind},
         "other": other.labels | {"kind": other.kind}, "is_average": len(tests) > 1,
         "children": list(dict.fromkeys(name for pair in pairs for each in pair for name in _children(each))),
-        "parents": parents, "seeds": list(dict.fromkeys(each.labels.get("seed") for each, _ in pairs)),
+        "parents": parents, "seeds": seeds,
     }  # fmt: skip
     return Cell("compare", f"{first} against {second}", spec, needs, labels, texts)
 
@@ -156,6 +179,7 @@ def _runs(runs: Sequence[dict[str, int]], statistics: Callable[[str, int, int], 
             statistics("second", number, run["test"]),
             run["test"],
             run["parent"],
+            run.get("group"),
         )
         for number, run in enumerate(runs, start=1)
     ]

@@ -153,13 +153,17 @@ def measured(
 
 
 def reading(values: Mapping[str, Any]) -> str:
-    """What the numbers of a cell say about the gap, in a paragraph; by chrF2, one seed, without a test."""
+    """What the numbers of a cell say about the gap, in a paragraph; by chrF2, one seed, without a test.
+
+    Its last sentence says that.
+    """
     chrf = {each["name"]: each["chrf"] for each in values["exchanges"]}
     return " ".join(
         [
             _on_states(values["layers"]),
             _on_exchanges(chrf),
             *([_on_halves(chrf)] if SUPERVISED in chrf else []),
+            f"All by chrF2 of one seed, without intervals; differences within {MARGIN_CHRF:g} are not read.",
         ]
     )
 

@@ -72,7 +72,10 @@ class Denoising(Analysis):
 
     def tables(self, results: Results) -> Iterator[Table]:
         children = results.names("denoising child", "child")
-        scratch = [over_seeds(results.scores("child", child=child, part="scratch")) for child in children]
+        size = results.full_size
+        scratch = [
+            over_seeds(results.scores("child", child=child, part="scratch", size=size)) for child in children
+        ]
         rows = rows_by_part(results, "denoising child", children)
         if any(scratch):
             rows.insert(0, ("scratch", *scratch))
@@ -85,7 +88,7 @@ class Denoising(Analysis):
         yield Table("Denoising parent", note.strip(), ("trained", *children), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        def between(first: str, second: str, kind: str = "denoising child") -> list[Evidence]:
+        def between(first: str, second: str, kind: str = "denoising child") -> list[Evidence | None]:
             size = {"size": 0} if kind == "denoising child" else {}
             one, other = (
                 {"kind": each, "part": part} for each, part in ((kind, first), ("denoising child", second))
@@ -93,8 +96,8 @@ class Denoising(Analysis):
             return compared(results, one | size, other)
 
         yield judge(
-            "Embeddings alone suffice on a translation parent but not on a denoising one, which knows no "
-            "translation: new embeddings on the first beat all embeddings on the second, for every child.",
+            "New embeddings alone on a translation parent beat all embeddings alone on a denoising parent, "
+            "which knows no translation, for every child.",
             _FIGURE_2, between("embeddings", "embeddings", "child"),
         )  # fmt: skip
         yield judge(

@@ -10,7 +10,7 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.parts import compared_parts
 from crosslate.studies.plan import Plan
-from crosslate.studies.report.claims import Finding, by_construction, compared, judge, not_measured
+from crosslate.studies.report.claims import Evidence, Finding, by_construction, compared, judge, not_measured
 from crosslate.studies.report.tables import Table, parent_scores, rows_by_part
 from crosslate.studies.store import Output, Results
 
@@ -68,7 +68,7 @@ class Forgetting(Analysis):
             "after training cross-attention alone than after training the whole body, for every child.",
             _FIGURE_4, compared(results, one, other),
         )  # fmt: skip
-        evidence = []
+        evidence: list[Evidence | None] = []
         for described in (one, other):
             sides = ({**described, "side": side} for side in ("source", "target"))
             evidence += compared(results, *sides, is_average=True)

@@ -33,8 +33,8 @@ class Freezing(Analysis):
         yield Table(
             f"The smallest pack within {MAX_LOSS_BLEU:g} BLEU",
             f"The pack with the fewest bytes that loses at most {MAX_LOSS_BLEU:g} BLEU against the child "
-            "with all of cross-attention trained, by the whole 95 % interval. It is chosen and scored on the "
-            "same test set.",
+            "with all of cross-attention trained, by the whole 95 % interval, not corrected for the number "
+            "of packs. It is chosen and scored on the same test set.",
             _COLUMNS,
             [_row(results, _smallest(results, *each), each[0]) for each in children],
         )

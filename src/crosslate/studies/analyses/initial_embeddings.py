@@ -19,7 +19,8 @@ class InitialEmbeddings(Analysis):
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         for one in plan.find("child", part=OTHER_START):
-            same = {name: one.labels[name] for name in ("child", "seed", "size", "strategy")}
+            names = ("child", "parent", "seed", "size", "strategy")
+            same = {name: one.labels[name] for name in names}
             yield from ((one, other) for other in plan.find("child", initial=RANDOM, **same))
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -170,7 +170,7 @@ class Lexicon(Analysis):
         )
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        def between(kind: str, other: str) -> list[Evidence]:
+        def between(kind: str, other: str) -> list[Evidence | None]:
             return compared(results, {"kind": kind, "part": "xattn"}, {"kind": kind, "part": other})
 
         yield judge(
@@ -179,8 +179,8 @@ class Lexicon(Analysis):
             "every child.", "section 4.2", between("lexicon", "body"),
         )  # fmt: skip
         yield judge(
-            "Two children are aligned with each other after training cross-attention, and less after "
-            "training the whole body (precision@1).", "section 4.2", between("lexicon between", "body"),
+            "Two children are aligned with each other less after training the whole body than after training "
+            "cross-attention (precision@1).", "section 4.2", between("lexicon between", "body"),
         )  # fmt: skip
         yield judge(
             "The alignment comes from the pretrained cross-attention: with a random one, precision@1 is "

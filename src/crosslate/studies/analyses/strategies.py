@@ -9,7 +9,7 @@ from typing import Any
 from crosslate.models.strategies import parse_strategy
 from crosslate.studies.analyses.compressed import TITLE as COMPRESSED
 from crosslate.studies.analysis import Analysis
-from crosslate.studies.parts import is_rival, part_of
+from crosslate.studies.parts import OTHER_START, is_rival, part_of
 from crosslate.studies.report.charts import Mark, scatter_chart
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table
@@ -26,13 +26,15 @@ class Strategies(Analysis):
     def tables(self, results: Results) -> Iterator[Table]:
         """A row for each child and strategy; none in a study without rivals."""
         done = results.found("child")
-        systems = dict.fromkeys((cell.labels["child"], cell.labels["strategy"]) for cell, _ in done)
+        names = ("child", "strategy", "size")
+        usual = [cell.labels for cell, _ in done if cell.labels["part"] != OTHER_START]
+        systems = dict.fromkeys(tuple(labels[name] for name in names) for labels in usual)
         has_rivals = any(is_rival(cell.labels["part"]) for cell, _ in done)
         note = (
-            "The same new embeddings, data and number of updates for all. Bytes of the tensors that the pack "
-            "stores; seconds of updates without validations; the largest resident memory of the process "
-            "while updates were made, and what of it is above that before the child was made; @1 by cosine; "
-            "zero-shot BLEU, composed with cross-attention's pack of the other side."
+            "Means over seeds and parents. Updates may differ; the table of trainings has them. Bytes of the "
+            "tensors that the pack stores; seconds of updates without validations; the largest resident "
+            "memory of the process while updates were made, and what of it is above that before the child "
+            "was made; @1 by cosine; zero-shot BLEU, composed with cross-attention's pack of the other side."
         )
         columns = ("strategy", "BLEU", "95 % interval", "tensor bytes", "trained parameters",
                    "training seconds", "peak memory in MB", "above the start", "lexicon @1",
@@ -44,10 +46,10 @@ class Strategies(Analysis):
         marks: dict[str, list[Mark]] = {}
         for name, score, _, num_bytes, *_ in rows.get(TITLE, ()):
             child, _, strategy = str(name).partition(" ")
-            style = _RIVAL if is_rival(part_of(parse_strategy(strategy))) else _PAPERS
+            style = _RIVAL if is_rival(part_of(parse_strategy(strategy.partition(", ")[0]))) else _PAPERS
             marks.setdefault(child, []).append(Mark(strategy, int(num_bytes), float(score), style))
         for name, how, num_bytes, _, score, *_ in rows.get(COMPRESSED, ()):
-            child, _, strategy = str(name).partition(",")[0].partition(" ")
+            child, _, strategy = str(name).partition(", ")[0].partition(" ")
             if child in marks:
                 marks[child].append(Mark(f"{strategy} in {how}", int(num_bytes), float(score), _SMALLER))
         yield Figures(
@@ -62,8 +64,9 @@ class Strategies(Analysis):
         )  # fmt: skip
 
 
-def _row(results: Results, child: str, strategy: str) -> Row:
-    mine = results.found("child", child=child, strategy=strategy)
+def _row(results: Results, child: str, strategy: str, size: int) -> Row:
+    found = results.found("child", child=child, strategy=strategy, size=size)
+    mine = [each for each in found if each[0].labels["part"] != OTHER_START]
     keys, values = {cell.key for cell, _ in mine}, [found for _, found in mine]
     stored, interval = values[0]["stored"], values[0]["scores"]["bleu"]["interval"]
     shown = f"{interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
@@ -75,9 +78,9 @@ def _row(results: Results, child: str, strategy: str) -> Row:
         if cell.needs["child"] in keys
     ]
     return (
-        f"{child} {strategy}",
+        f"{child} {strategy}" + (f", {size} pairs" if size else ""),
         round(mean(found["scores"]["bleu"]["value"] for found in values), 1),
-        shown if len(values) == 1 else f"{len(values)} seeds",
+        shown if len(values) == 1 else f"{len(values)} runs",
         stored["pack_bytes"],
         sum(group["num_trained"] for group in stored["groups"].values()),
         round(mean(found["training"]["training_seconds"] for found in values)),

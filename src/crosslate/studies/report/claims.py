@@ -1,6 +1,7 @@
 """Verdicts on claims of the paper, from stored comparisons.
 
-A claim is judged on every comparison that bears on it. One that has no result is not measured.
+A claim is judged on every comparison that bears on it. One that has no result is not measured; one that lacks
+some of them can only be contradicted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Literal
 
-from crosslate.studies.cells import Cell
+from crosslate.studies.cells import Cell, find
 from crosslate.studies.store import Results, turned
 
 Verdict = Literal["confirmed", "contradicted", "equivalent", "undecided", "by construction", "not measured"]
@@ -68,6 +69,12 @@ class Evidence:
             return "open"
         return "for" if self.difference > 0 else "against"
 
+    @property
+    def has_opposite_chrf(self) -> bool:
+        """Whether the whole interval in chrF2 lies on the other side of 0."""
+        low, high = self.chrf["interval"] if self.chrf else (0.0, 0.0)
+        return high < 0 if self.difference > 0 else low > 0
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -86,7 +93,9 @@ class Finding:
     evidence: tuple[Evidence, ...]
 
 
-def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: float | None = None) -> Finding:
+def judge(
+    claim: str, source: str, planned: Sequence[Evidence | None], *, within: float | None = None
+) -> Finding:
     """Judges a claim of the paper on comparisons, each of which must support it.
 
     Confirmed if all support it; contradicted if one speaks against it; equivalent if all differences lie
@@ -94,8 +103,11 @@ def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: floa
 
     Args:
         source: where the paper makes the claim.
+        planned: all comparisons that bear on it; None for those without a result.
         within: the claim is that the first is at most so much above the second, judged on the interval.
     """
+    evidence = [each for each in planned if each]
+    num_missing = len(planned) - len(evidence)
     if not evidence:
         return not_measured(claim, source)
     counts = Counter(each.outcome(within) for each in evidence)
@@ -103,6 +115,8 @@ def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: floa
     verdict: Verdict = "undecided"
     if "against" in found:
         verdict = "contradicted"
+    elif num_missing:
+        verdict = "undecided"
     elif found == {"equal"}:
         verdict = "equivalent"
     elif found == {"for"} or (within is not None and found == {"for", "equal"}):
@@ -112,6 +126,10 @@ def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: floa
         f"{counts['for']} of {len(evidence)} differences support it, {counts['against']} speak against it, "
         f"{counts['equal']} are equivalent, {counts['open']} are open; on average {average:+.1f}"
     )
+    if num_missing:
+        reason += f"; {num_missing} more have no result yet"
+    if num_opposite := sum(each.has_opposite_chrf for each in evidence):
+        reason += f"; in chrF2, {num_opposite} lie on the other side of 0"
     metric = evidence[0].metric
     margin = f"equivalent within {MARGINS[metric]:g} {_UNITS[metric]}"
     how = (
@@ -149,20 +167,25 @@ def _basis(evidence: Sequence[Evidence]) -> str:
 
 def compared(
     results: Results, first: Mapping[str, Any], second: Mapping[str, Any], *, is_average: bool = False
-) -> list[Evidence]:
+) -> list[Evidence | None]:
     """Comparisons of systems by their labels and ``kind``; the claim expects the first to be larger.
+
+    Planned comparisons without a result are None.
 
     Args:
         first: without ``size``, systems with the most training pairs.
         is_average: one comparison that averages over children; with a single child, its own.
     """
     first = {"size": results.full_size, **first}
-    found: dict[bool, list[Evidence]] = {False: [], True: []}
-    for cell, values in results.found("compare"):
+    found: dict[bool, list[Evidence | None]] = {False: [], True: []}
+    for cell in find(results.cells, "compare"):
         one, other = cell.labels["one"], cell.labels["other"]
         for ours, theirs, is_turned in ((one, other, False), (other, one, True)):
             if first.items() <= ours.items() and second.items() <= theirs.items():
-                evidence = evidence_of(results, cell, values, is_turned=is_turned)
+                result = results.by_key.get(cell.key)
+                evidence = None
+                if result:
+                    evidence = evidence_of(results, cell, result.values, is_turned=is_turned)
                 found[cell.labels["is_average"]].append(evidence)
     return found[True] or found[False] if is_average else found[False]
 

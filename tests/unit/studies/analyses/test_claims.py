@@ -5,6 +5,7 @@ from statistics import mean
 import pytest
 
 from crosslate.studies.analyses import CLAIMS, analyses
+from crosslate.studies.analyses.zero_shot import ZeroShot
 from crosslate.studies.recipe import load_recipe
 from crosslate.studies.store import Results
 from toy_study import difference, planned, results
@@ -58,8 +59,13 @@ def findings(stored):
     return dict(zip(SYSTEMS, found, strict=True))
 
 
-def judged(systems=(), by=0.0, spread=1.0, p_value=None, at=30.0):
-    """Findings of a study where the systems of a claim differ by so much."""
+def judged(systems=(), by=0.0, spread=1.0, p_value=None, at=30.0, lacking="nothing", chrf=1.0):
+    """Findings of a study where the systems of a claim differ by so much.
+
+    Args:
+        lacking: comparisons with this in their title have no result.
+        chrf: the difference in chrF2 as a multiple of that in BLEU.
+    """
 
     def score(cell):
         labels = {"kind": cell.kind, **cell.labels}
@@ -79,9 +85,11 @@ def judged(systems=(), by=0.0, spread=1.0, p_value=None, at=30.0):
             likely = 0.0001 if abs(one - other) > spread else 0.5
             made = difference(one, other, spread, likely if p_value is None else p_value)
             lexicon = "lexicon" in cell.labels["one"]["kind"]
-            values = {"units": 1000} | ({"precision": made} if lexicon else {"bleu": made, "chrf": made})
-        found.append((cell, values))
-    return findings(results(found))
+            other = difference(chrf * (one - other), 0.0, spread)
+            values = {"units": 1000} | ({"precision": made} if lexicon else {"bleu": made, "chrf": other})
+        if cell.kind != "compare" or lacking not in cell.title:
+            found.append((cell, values))
+    return findings(Results(CELLS, results(found).by_key))
 
 
 @pytest.mark.parametrize("claim", JUDGED)
@@ -127,6 +135,45 @@ def test_the_number_of_comparisons_counts():
     claim = "above_embeddings_with_new_targets"
     assert judged(SYSTEMS[claim], 4.0, 0.4, p_value=0.0001)[claim].verdict == "confirmed"
     assert judged(SYSTEMS[claim], 4.0, 0.4, p_value=0.01)[claim].verdict == "undecided"
+
+
+def test_a_claim_that_lacks_results_can_only_be_contradicted():
+    claim = "above_random"
+    found = judged(SYSTEMS[claim], 4.0, 0.4, lacking="fr-cs tgt+xattn against fr-cs tgt+randxattn")[claim]
+    assert found.verdict == "undecided" and found.reason.endswith("; 1 more have no result yet")
+    found = judged(SYSTEMS[claim], -4.0, 0.4, lacking="fr-cs tgt+xattn against fr-cs tgt+randxattn")[claim]
+    assert found.verdict == "contradicted"
+    # The average is not replaced by the children whose comparisons are there.
+    average = "above_embeddings_with_new_sources"
+    found = judged(SYSTEMS[average], 4.0, 0.4, lacking="child src+xattn of")[average]
+    assert found.verdict == "not measured"
+
+
+def test_comparisons_without_a_result_count_in_the_correction():
+    claim = "above_embeddings_with_new_targets"
+    # Of about a hundred planned comparisons few have a result.
+    few = judged(SYSTEMS[claim], 4.0, 0.4, p_value=0.001, lacking="-en")[claim]
+    assert few.verdict == "undecided" and few.evidence[0].p_value > 0.05
+
+
+def test_a_difference_in_chrf_the_other_way_is_named():
+    claim = "above_random"
+    found = judged(SYSTEMS[claim], 4.0, 0.4, chrf=-1.0)[claim]
+    assert found.verdict == "confirmed" and found.reason.endswith("; in chrF2, 4 lie on the other side of 0")
+
+
+def test_a_single_size_of_text_bears_on_one_claim():
+    for sizes, judged_on in (([2000], (2, 0)), ([0], (0, 2)), ([2000, 5000, 0], (2, 2))):
+        recipe = load_recipe("multi30k")
+        pairs = [pair.changed(supervised_sizes=sizes, pivot=False) for pair in recipe.zero_shot]
+        cells = planned(recipe.changed(zero_shot=pairs))
+        made = [
+            (cell, {"units": 9, "bleu": difference(1.0, 2.0), "chrf": difference(1.0, 2.0)})
+            for cell in cells
+            if cell.kind == "compare"
+        ]
+        found = list(ZeroShot().findings(Results(cells, results(made).by_key)))
+        assert tuple(len(each.evidence) for each in found) == judged_on
 
 
 def test_systems_that_translate_nothing_decide_nothing():

@@ -1,5 +1,7 @@
 """Tables from results made by hand: lexicon by epoch, attention, freezing, initial embeddings, rivals."""
 
+from dataclasses import replace
+
 import pytest
 
 import toy_study
@@ -276,5 +278,16 @@ def test_rivals_stand_beside_the_papers_strategies():
     assert rows["fr-es tgt+adapters[width=4]"][-1] == 35.0
     assert smaller.rows[0] == ("de-en src+xattn", "rank 4", 100, 25.0, 33.0, "-2.0 (-2.3 to -1.7)", "< 0.001")
     assert len(smaller.rows) == 6
+    sized = [
+        (replace(cell, labels=cell.labels | {"size": size}, spec={"size": size}), values | {"scores": scores})
+        for cell, values in found if cell.kind == "child" and cell.labels["strategy"] == LORA
+        for size, bleu in ((500, 9.0), (2000, 21.0))
+        for scores in [{"bleu": {"value": bleu, "interval": [bleu - 1, bleu + 1]}}]
+    ]  # fmt: skip
+    (sides,) = tables(results(sized), "strategies").values()
+    assert [row[:2] for row in sides.rows] == [
+        (f"de-en {LORA}, 500 pairs", 9.0),
+        (f"de-en {LORA}, 2000 pairs", 21.0),
+    ]
     without = [(cell, values) for cell, values in found if cell.labels.get("part") in ("xattn", "embeddings")]
     assert not tables(results(without), "strategies") and not tables(Results([], {}), "strategies")
