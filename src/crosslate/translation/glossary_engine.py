@@ -124,9 +124,11 @@ class GlossaryEngine:
 
     def _annotated(self, text: str, matches: Sequence[Match]) -> str:
         """The text as the model reads it: with its terms, if it has learnt to use these."""
-        if self._glossary.markers is None or not matches:
+        if self._glossary.markers is None:
             return text
         readable = [match for match in matches if self._is_read(match.term.target)]
+        if not readable:
+            return text
         annotated = self._glossary.annotated(text, readable)
         fits = len(self.source.encode(annotated)) <= self.max_source_tokens
         return annotated if fits else text
