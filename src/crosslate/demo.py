@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.composition import ImproveJob, TextOfPack
 from crosslate.adaptation.parents import train_parent
 from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.config import Settings
@@ -23,22 +24,24 @@ from crosslate.errors import CrosslateError
 from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import LexiconScore, induce
 from crosslate.evaluation.scores import Score, score_translations
-from crosslate.files import write_json
+from crosslate.files import write_json, write_text
 from crosslate.models.parent import Parent
 from crosslate.models.sizes import parse_size
 from crosslate.models.strategies import default_strategy
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
+from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.loop import machine, versions
 from crosslate.training.progress import ConsoleProgress, Progress
-from crosslate.training.settings import TrainingSettings
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 from crosslate.translation.translator import Translator
 
 Part = Literal["parent", "child"]
 MAX_GAP_TO_BODY = 3.0
 MIN_ZERO_SHOT = 50.0
+MIN_IMPROVED = 80.0
 NUM_SAMPLES = 5
 
 
@@ -88,11 +91,28 @@ TARGET_TRAINING = SOURCE_TRAINING.changed(
 )
 
 
+IMPROVEMENT = TrainingChanges(
+    max_epochs=4,
+    fresh_learning_rate=8e-3,
+    learning_rates={"added": 2e-3},
+    pretrained_learning_rate=5e-4,
+    warmup_updates=100,
+    schedule="cosine",
+    patience=0,
+)
+IMPROVED = "de-es"
+
+
 class DemoSettings(Settings):
-    """Sizes of the demo; the defaults take minutes on two cores."""
+    """Sizes of the demo; the defaults take minutes on two cores.
+
+    Attributes:
+        child_pairs: training sentences of each pack; the German and the Spanish one have none in common.
+    """
 
     seed: int = 1
     train_pairs: int = 16_000
+    child_pairs: int = 14_000
     valid_pairs: int = 100
     test_pairs: int = 500
     size: str = "tiny"
@@ -101,6 +121,7 @@ class DemoSettings(Settings):
     parent: TrainingSettings = PARENT_TRAINING
     new_source: TrainingSettings = SOURCE_TRAINING
     new_target: TrainingSettings = TARGET_TRAINING
+    improvement: TrainingChanges = IMPROVEMENT
 
 
 @dataclass(frozen=True)
@@ -125,6 +146,7 @@ class DemoResult:
         parent_identical: whether fingerprint and all translations stayed the same.
         children: one per pack of :data:`PACKS`.
         zero_shot: German to Spanish by composition, a pair without training text.
+        improved: the same with the pair pack that is trained on synthetic text of both packs.
         samples: German test sentences with their translations.
         seconds: duration of this call.
     """
@@ -134,19 +156,23 @@ class DemoResult:
     parent_identical: bool
     children: list[ChildResult]
     zero_shot: Score
+    improved: Score
     samples: list[dict[str, str]]
     seconds: float
 
     def failures(self) -> list[str]:
         """Expectations of the method that were not met."""
         src, ours, body, _ = (each.score.value for each in self.children)
-        zero_shot = self.zero_shot.value
+        zero_shot, improved = self.zero_shot.value, self.improved.value
         promises = {
             f"the default strategy ({ours:.1f} BLEU) does not beat src ({src:.1f})": ours > src,
             f"the default strategy ({ours:.1f} BLEU) is more than {MAX_GAP_TO_BODY:g} below src+body "
             f"({body:.1f})": ours >= body - MAX_GAP_TO_BODY,
             f"zero-shot German-Spanish reaches {zero_shot:.1f} BLEU, expected above {MIN_ZERO_SHOT:g}": (
                 zero_shot > MIN_ZERO_SHOT
+            ),
+            f"German-Spanish with a pair pack reaches {improved:.1f} BLEU, expected {MIN_IMPROVED:g}": (
+                improved >= MIN_IMPROVED
             ),
             "the parent has changed": self.parent_identical,
         }
@@ -172,18 +198,22 @@ def run_demo(
     parent = demo.parent()
     before, translations_before = demo.score("fr", "en", parent)
     fingerprint = parent.fingerprint()
-    packs = demo.packs(parent)
+    demo.make_packs(parent)
+    packs = {name: Pack.load(demo.folder(name)) for name in (*(each.name for each in PACKS), IMPROVED)}
     children = [demo.result(parent, packs[wanted.name], wanted) for wanted in PACKS]
     say("composing German to Spanish, without training text for that pair")
-    zero_shot, composed = demo.score("de", "es", parent, packs["de-en"], packs["fr-es"])
+    two = packs["de-en"], packs["fr-es"]
+    zero_shot, composed = demo.score("de", "es", parent, *two)
+    improved, better = demo.score("de", "es", parent, *two, packs[IMPROVED])
     after, translations_after = demo.score("fr", "en", parent)
     is_same = parent.fingerprint() == fingerprint and translations_after == translations_before
     _, _, german = demo.corpora("de", "es", "child")
     english = children[1].translations
-    rows = zip(german.source, english, composed, german.target, strict=True)
-    samples = [dict(zip(("de", "en", "es", "es reference"), row)) for row in islice(rows, NUM_SAMPLES)]
+    rows = zip(german.source, english, composed, better, german.target, strict=True)
+    names = "de", "en", "es composed", "es", "es reference"
+    samples = [dict(zip(names, row)) for row in islice(rows, NUM_SAMPLES)]
     seconds = time.monotonic() - started
-    result = DemoResult(before, after, is_same, children, zero_shot, samples, seconds)
+    result = DemoResult(before, after, is_same, children, zero_shot, improved, samples, seconds)
     write_json(out / "report.json", _report(result, settings, parent))
     if failures := result.failures():
         raise DemoFailed("the demo's check failed: " + "; ".join(failures))
@@ -202,11 +232,20 @@ class _Demo:
         )
 
     def corpora(self, source: str, target: str, part: Part) -> tuple[ParallelCorpus, ...]:
-        """Text for training, validation and test."""
-        size = self.settings
-        return self.book.corpora(
-            source, target, train=size.train_pairs, valid=size.valid_pairs, test=size.test_pairs, part=part
+        """Text for training, validation and test.
+
+        The sentences of all pairs are the same, so a new target gets those that follow a new source's.
+        """
+        size, count = (
+            self.settings,
+            self.settings.train_pairs if part == "parent" else self.settings.child_pairs,
         )
+        first = count if part == "child" and source == "fr" else 0
+        train, valid, test = self.book.corpora(
+            source, target, train=first + count, valid=size.valid_pairs, test=size.test_pairs, part=part
+        )
+        train = replace(train, source=train.source[first:], target=train.target[first:])
+        return train, valid, test
 
     def parent(self) -> Parent:
         folder = self.out / "parents" / "fr-en"
@@ -221,30 +260,66 @@ class _Demo:
             training=self.settings.parent, data=self.data, progress=self.progress,
         )  # fmt: skip
 
-    def packs(self, parent: Parent) -> dict[str, Pack]:
-        """All packs by name; missing ones are trained in parallel."""
-        missing = [wanted for wanted in PACKS if not self.folder(wanted).exists()]
-        missing.sort(key=lambda each: "body" not in each.strategy)  # start the longest first
-        for wanted in PACKS:
-            if wanted not in missing:
-                self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
+    def make_packs(self, parent: Parent) -> None:
+        """Trains the packs that are missing, in parallel."""
+        # What the pair pack starts from comes first, the longest of the others after it.
+        names = ["de-en", "fr-es", IMPROVED, "de-en-src+body", "de-en-src"]
+        missing = [name for name in names if not self.folder(name).exists()]
+        for name in names:
+            if name not in missing:
+                self.say(f"pack {name}: using {self.folder(name)}")
         workers = min(self.settings.workers, num_usable_cores(), len(missing))
-        if workers > 1:
-            self.say(f"adapting to {', '.join(map(str, missing))}; {workers} at a time")
-            threads = max(1, num_usable_cores() // workers)
-            with ProcessPoolExecutor(
-                workers, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
-            ) as pool:
-                arguments = (self.out, self.settings, self.progress is not None)
-                for done in [pool.submit(_adapt_aside, *arguments, wanted) for wanted in missing]:
-                    done.result()
-        else:
-            for wanted in missing:
-                self.adapt(parent, wanted)
-        return {wanted.name: Pack.load(self.folder(wanted)) for wanted in PACKS}
+        if workers <= 1:
+            for name in missing:
+                self.make(parent, name)
+            return
+        self.say(f"training the packs {', '.join(missing)}; {workers} at a time")
+        threads = max(1, num_usable_cores() // workers)
+        with ProcessPoolExecutor(
+            workers, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
+        ) as pool:
+            arguments = self.out, self.settings, self.progress is not None
+            running: list[Future[None]] = []
+            for name in missing:
+                if name == IMPROVED:
+                    _wait_for(running)
+                running.append(pool.submit(_make_aside, *arguments, name))
+            _wait_for(running)
 
-    def folder(self, wanted: Wanted) -> Path:
-        return self.out / "packs" / wanted.name
+    def folder(self, name: str) -> Path:
+        """The folder of a pack."""
+        return self.out / "packs" / name
+
+    def make(self, parent: Parent, name: str) -> None:
+        """Trains a pack."""
+        if name == IMPROVED:
+            self.improve()
+        else:
+            self.adapt(parent, next(each for each in PACKS if each.name == name))
+
+    def improve(self) -> None:
+        """Trains the pair pack of German to Spanish on the text of the two packs alone."""
+        self.say("improving German to Spanish with the text of both packs, none of it of that pair")
+        job = ImproveJob(
+            parent=str(self.out / "parents" / "fr-en"),
+            start=[self.folder("de-en"), self.folder("fr-es")],
+            source_text=TextOfPack(files=self.written("de", "en")),
+            target_text=TextOfPack(files=self.written("fr", "es")),
+            training=self.settings.improvement,
+            data=DataSettings(cleaning=CleaningSettings(enabled=False)),
+            decoding=DecodingOptions(beam_size=1),
+            output=PackOutput(folder=self.folder(IMPROVED), licence="CC0-1.0"),
+        )
+        job.run(self.progress)
+
+    def written(self, source: str, target: str) -> list[str]:
+        """The files of a pack's training text."""
+        train, _, _ = self.corpora(source, target, "child")
+        files = [self.out / "text" / f"{source}-{target}.{language}" for language in (source, target)]
+        for path, lines in zip(files, (train.source, train.target)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, "".join(f"{line}\n" for line in lines))
+        return [str(path) for path in files]
 
     def adapt(self, parent: Parent, wanted: Wanted) -> None:
         train, valid, _ = self.corpora(wanted.source, wanted.target, "child")
@@ -254,7 +329,7 @@ class _Demo:
         adapt(
             parent, train, valid, new=NewLanguages(**new, strategy=wanted.strategy), data=self.data,
             training=self.settings.new_source if is_new_source else self.settings.new_target,
-            output=PackOutput(folder=self.folder(wanted), licence="CC0-1.0"), progress=self.progress,
+            output=PackOutput(folder=self.folder(wanted.name), licence="CC0-1.0"), progress=self.progress,
         )  # fmt: skip
 
     def score(self, source: str, target: str, parent: Parent, *packs: Pack) -> tuple[Score, list[str]]:
@@ -276,13 +351,18 @@ class _Demo:
         )  # fmt: skip
 
 
-def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Wanted) -> None:
+def _make_aside(out: Path, settings: DemoSettings, is_shown: bool, name: str) -> None:
     """Trains one pack in a separate process, with plain progress lines, since two bars would overlap."""
     from rich.console import Console
 
     progress = ConsoleProgress(Console(stderr=True, force_terminal=False)) if is_shown else None
     demo = _Demo(out, settings, progress, lambda text: None)
-    demo.adapt(demo.parent(), wanted)
+    demo.make(demo.parent(), name)
+
+
+def _wait_for(running: list[Future[None]]) -> None:
+    for each in running:
+        each.result()
 
 
 def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[str, Any]:
@@ -296,6 +376,7 @@ def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[
         },
         "children": [asdict(each) for each in children],
         "zero_shot": {"pair": "de-es", **asdict(result.zero_shot)},
+        "improved": {"pair": "de-es", **asdict(result.improved)},
         "samples": result.samples,
         "failures": result.failures(),
         "settings": settings.to_values(),

@@ -142,6 +142,34 @@ def test_the_target_pack_alone_translates_what_it_reads(improve, texts, tiny, mo
     assert record["synthetic"]["made"]["texts"][0]["made"]["translator"]["languages"] == ["fr", "es"]
 
 
+def test_a_bridge_is_trained_where_no_models_are_given(improve, texts, tiny, tmp_path, monkeypatch):
+    """The parent translates French to English, and the child of the target pack learns to read that."""
+    bridged = toy_corpora.write(toy_corpora.corpus("fr", "es", 520, seed=2), tmp_path)
+    text = ("--source-text", *texts["de-en"], "--target-text", *bridged)
+    monkeypatch.setattr("crosslate.training.progress.ConsoleProgress.update", lambda *_: interrupt())
+    assert improve(*text).code == EXIT_INTERRUPTED  # in the training of the bridge
+    monkeypatch.undo()
+    monkeypatch.setenv("COLUMNS", "100")
+    folder = tmp_path / "de-es.run/synthetic"
+    (learnt,) = [json.loads(line) for line in (folder / "bridge/target.jsonl").open(encoding="utf-8")][:1]
+    assert learnt["es"] == toy_corpora.corpus("fr", "es", 1, seed=2).target[0]
+    assert (learnt.keys(), learnt["synthetic"]) == ({"en", "es", "synthetic"}, "en")
+    assert not (folder / "bridge/en-es").exists() and not (folder / "source.jsonl").exists()
+    ran = improve("--source-text", *texts["de-en"], "--target-text", *texts["fr-es"])
+    assert ran.code == EXIT_INPUT and "synthetic text with other files (target text)" in ran.err
+    ran = improve(*text)
+    assert ran.code == 0, ran.err
+    bridge = folder / "bridge/en-es"
+    assert ran.lines[0].startswith("60 synthetic pairs of 60 in train.de + train.en: en translated to es by ")
+    assert ran.lines[0].endswith(str(bridge)) and ran.lines[1].startswith("pack de-es: ")
+    manifest = Pack.load(bridge).manifest
+    assert (manifest.renewed, manifest.parent.source_language) == (("source",), "fr")
+    assert {each["de"] for each in made(tmp_path)} == set(toy_corpora.corpus("de", "en").source)
+    trained = bridge.stat().st_mtime_ns
+    ran = improve(*text, "--force", "--strategy", "pair+xattn")
+    assert ran.code == 0 and bridge.stat().st_mtime_ns == trained, ran.err
+
+
 def test_held_out_synthetic_text_is_named(improve, tmp_path):
     many = toy_corpora.write(toy_corpora.corpus("de", "fr", 520), tmp_path)
     text = ("--source-text", *many, "--source-text-lang", "fr")
@@ -206,7 +234,7 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
         (
             ("--source-text", "de-en", "--source-through", "en-fr"),
             EXIT_USAGE,
-            "en-fr translates to fr, expected es, the target language of the composed pair",
+            "en-fr translates to fr, expected es, the target language of the pairs to make",
         ),
         (
             ("--target-text", "fr-es"),
@@ -216,12 +244,22 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
         (
             ("--target-text", "fr-es", "--target-through", "fr-en"),
             EXIT_USAGE,
-            "translates to en, expected de, the source language of the composed pair",
+            "translates to en, expected de, the source language of the pairs to make",
         ),
         (
             ("--target-text", "fr-es", "--target-through", "en-fr"),
             EXIT_USAGE,
             "en-fr translates en, expected fr, the language beside es in",
+        ),
+        (
+            ("--source-text", "de-fr", "--source-text-lang", "fr", "--target-text", "fr-es"),
+            EXIT_USAGE,
+            "text of the target pack is given, but no models that translate it",
+        ),
+        (
+            ("--source-text", "de-fr", "--source-text-lang", "es", "--target-text", "fr-es"),
+            EXIT_USAGE,
+            "has es beside its new language, but the parent translates to en, so no bridge can be trained",
         ),
         (("--source-text", "-"), EXIT_USAGE, "is standard input, expected files, so that the run can resume"),
         (

@@ -1,17 +1,20 @@
 """The demo at toy size: what it leaves on disk, that it goes on, and that its check can fail."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from crosslate.demo import ChildResult, DemoFailed, DemoResult, DemoSettings, run_demo
+from crosslate.demo import ChildResult, DemoFailed, DemoResult, DemoSettings, _Demo, run_demo
 from crosslate.evaluation.scores import Score
 from crosslate.models.strategies import default_strategy
-from crosslate.training.settings import TrainingSettings
+from crosslate.packs.pack import Pack
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 QUICK = TrainingSettings(max_updates=3, max_epochs=0, batch_tokens=1024, patience=0, precision="fp32")
 TOY = DemoSettings(
     train_pairs=300,
+    child_pairs=520,
     valid_pairs=10,
     test_pairs=12,
     size="1,32,2,64",
@@ -19,6 +22,7 @@ TOY = DemoSettings(
     parent=QUICK,
     new_source=QUICK,
     new_target=QUICK,
+    improvement=TrainingChanges(max_updates=2, max_epochs=0, patience=0, precision="fp32"),
 )
 
 
@@ -29,12 +33,12 @@ def score(value):
     return Score("BLEU", value, "signature", (value - 1, value + 1), 12)
 
 
-def result(src, xattn, body, zero_shot, *, identical=True):
+def result(src, xattn, body, zero_shot, improved=85, *, identical=True):
     children = [
         ChildResult("de-en", strategy, score(value), 0.1, 1000, None, [])
         for strategy, value in (("src", src), (SOURCE, xattn), ("src+body", body), (TARGET, 90))
     ]
-    return DemoResult(score(90), score(90), identical, children, score(zero_shot), [], 1.0)
+    return DemoResult(score(90), score(90), identical, children, score(zero_shot), score(improved), [], 1.0)
 
 
 def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
@@ -46,7 +50,8 @@ def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
     assert [(each["pair"], each["strategy"]) for each in report["children"]] == [
         ("de-en", "src"), ("de-en", SOURCE), ("de-en", "src+body"), ("fr-es", TARGET),
     ]  # fmt: skip
-    assert report["zero_shot"]["num_sentences"] == 12
+    assert report["zero_shot"]["num_sentences"] == report["improved"]["num_sentences"] == 12
+    assert Pack.load(tmp_path / "demo/packs/de-es").manifest.packs
     assert report["failures"]
     for made in ("parents/fr-en/model.safetensors", "packs/de-en/pack.json", "packs/fr-es/pack.json"):
         assert (tmp_path / "demo" / made).is_file()
@@ -55,7 +60,7 @@ def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
     said.clear()
     with pytest.raises(DemoFailed):
         run_demo(tmp_path / "demo", TOY, say=said.append)
-    assert sum("using" in line for line in said) == 5  # the parent and four packs: nothing is trained twice
+    assert sum("using" in line for line in said) == 6  # the parent and five packs: nothing is trained twice
 
 
 def test_check_states_each_broken_promise():
@@ -64,5 +69,16 @@ def test_check_states_each_broken_promise():
     assert "below src+body" in result(90, 91.9, 95, 60).failures()[0]
     assert result(90, 92, 95, 60).failures() == []
     assert "zero-shot" in result(90, 93, 95, 50).failures()[0]
+    assert "with a pair pack reaches 79.0 BLEU, expected 80" in result(90, 93, 95, 60, 79).failures()[0]
     assert "parent" in result(90, 93, 95, 60, identical=False).failures()[0]
-    assert len(result(95, 80, 95, 10, identical=False).failures()) == 4
+    assert len(result(95, 80, 95, 10, 10, identical=False).failures()) == 5
+
+
+def test_the_two_packs_have_no_sentence_in_common():
+    """The phrasebook's sentences are the same in all languages."""
+    demo = _Demo(Path("demo"), TOY, None, print)
+    german, spanish = (demo.corpora(*pair, "child") for pair in (("de", "en"), ("fr", "es")))
+    assert [len(each[0]) for each in (german, spanish)] == [520, 520]
+    english = demo.book.corpora("fr", "en", train=1040)[0]
+    assert (english.target[:520], english.source[520:]) == (german[0].target, spanish[0].source)
+    assert german[2].source == demo.corpora("de", "es", "child")[2].source

@@ -5,45 +5,38 @@ Source: pseudo-parallel text: Firat et al. 2016, https://arxiv.org/abs/1606.0416
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from crosslate.adaptation.jobs import AdaptJob
-from crosslate.adaptation.settings import LanguageCode, SyntheticSettings
+from crosslate.adaptation.settings import LanguageCode, NewLanguages, PackOutput, SyntheticSettings
+from crosslate.adaptation.synthetic_texts import Bridge, TextToMake
 from crosslate.config import Settings
 from crosslate.engines.decoding import EngineChoice
-from crosslate.errors import CorpusError, Faults, InputError, UsageError
-from crosslate.files import atomic_file, read_json, read_optional_object, sha256_file, sha256_text, write_json
+from crosslate.errors import CorpusError, Faults, UsageError
+from crosslate.files import atomic_file
 from crosslate.languages.codes import contradicts
 from crosslate.models.groups import Side
-from crosslate.text.cleaning import clean
 from crosslate.text.corpora import Corpus, TextFiles
-from crosslate.text.streams import STANDARD_INPUT, check_is_file
+from crosslate.text.streams import STANDARD_INPUT
 from crosslate.text.swapped import check_order
-from crosslate.text.synthetic import record_path, write_record
-from crosslate.translation.back_translation import (
-    BackTranslationSettings,
-    Beside,
-    back_translate,
-    check_languages,
-)
+from crosslate.text.synthetic import write_record
+from crosslate.translation.back_translation import BackTranslationSettings
 
 if TYPE_CHECKING:
     from crosslate.packs.pack import Pack
     from crosslate.packs.stored_model import StoredModel
     from crosslate.training.progress import Progress
 
-log = logging.getLogger(__name__)
-
 _FOLDER = "synthetic"
-_CALL, _CLEANING = "call", "cleaning"
+_LACKS_MODELS = (
+    "text of the target pack is given, but no models that translate it to the new source language; name them "
+    "(--target-through), or give text of the source pack alone beside it, for a bridge to be trained"
+)
 
 
 class TextOfPack(Settings):
@@ -116,11 +109,8 @@ class ImproveJob(AdaptJob, EngineChoice):
                 "no text is given to make pairs of; give sentence pairs of the source pack (--source-text), "
                 "of the target pack (--target-text), or of both"
             )
-        if self.target_text.files and not self.target_text.through:
-            faults.add(
-                "text of the target pack is given, but no models that translate it to the new source "
-                "language; name them (--target-through)"
-            )
+        if self._lacks_models and (self.source_text.through or not self.source_text.files):
+            faults.add(_LACKS_MODELS)
         if self.synthetic.model_fields_set:
             faults.add(
                 "synthetic pairs are given, but these are made here; give real pairs to train, or none"
@@ -136,8 +126,16 @@ class ImproveJob(AdaptJob, EngineChoice):
         if "min_round_trip" in self.synthesis.model_fields_set and not is_round_trip:
             faults.add("a least score of round trips is given, but no models that translate back")
 
+    @property
+    def _lacks_models(self) -> bool:
+        """Whether text of the target pack is given without models that translate it."""
+        return bool(self.target_text.files) and not self.target_text.through
+
     def run(self, progress: Progress | None = None) -> Pack:
         """Makes the synthetic text that is missing, then trains; the same call goes on where it was stopped.
+
+        If texts of both packs are given and no models, a :class:`Bridge` is trained first, on the text of the
+        target pack, and translates that of the source pack.
 
         The synthetic text and its records stay in the folder ``synthetic`` of the run. The pack's record has
         how it was made under ``made``, for training text that is synthetic or for the synthetic text.
@@ -157,28 +155,43 @@ class ImproveJob(AdaptJob, EngineChoice):
         self.output.check(MANIFEST_NAME)
         two = StoredModel(self.start, self.parent)
         texts = self._texts_to_make(two)
+        bridges = [leg for each in texts for leg in each.legs if isinstance(leg, Bridge)]
+        first = [each.text for each in bridges]
         pair = two.source_language, two.target_language
-        missing = [each for each in texts if not each.is_prepared]
-        if not all(each.output.exists() for each in texts):
+        if not all(each.output.exists() for each in (*first, *texts)):
+            missing = [each.corpus for each in (*first, *texts) if not each.is_prepared]
             given = [TextFiles(files, *pair) for files in (self.train, self.valid) if files]
-            _check_readable([*(each.corpus for each in missing), *given])
+            _check_readable([*missing, *given])
             self._check_model()
+        from crosslate.adaptation.data import num_held_out
         from crosslate.adaptation.run_folder import Run
         from crosslate.training.checkpoints import remove_torn
 
         run = Run(self.output, MANIFEST_NAME)
         with run.main_process_first():
-            remove_torn(run.folder / _FOLDER, "*")
-            for each in missing:
-                each.prepare(run.folder)
-            if not self.valid:
-                self._check_enough(texts, pair)
+            for each in (*first, *texts):
+                remove_torn(each.folder, "*")
+                if not each.is_prepared:
+                    each.prepare(run.folder)
+            for each in first:
+                _check_held_out([each])
+            if not self.valid and self.train:
+                real = TextFiles(self.train, *pair)
+                num_held_out(sum(1 for _ in real), real.origin)
+            elif not self.valid:
+                _check_held_out(texts)
+            for bridge in bridges:
+                bridge.make_parent()  # not every family's children can be parents
+                bridge.text.translate()
+        for bridge in bridges:
+            bridge.train(progress)
+        with run.main_process_first():
             for each in texts:
                 each.translate()
             made = _joined(texts, pair)
         return self._adaptation(made).run(progress)
 
-    def _texts_to_make(self, two: StoredModel) -> list[_SyntheticText]:
+    def _texts_to_make(self, two: StoredModel) -> list[TextToMake]:
         """The synthetic texts, with the models that make them.
 
         Raises:
@@ -188,48 +201,83 @@ class ImproveJob(AdaptJob, EngineChoice):
         from crosslate.packs.stored_model import StoredModel
 
         first, last = sorted(zip(self.start, two.manifests), key=lambda each: each[1].place)
-        settings = self.synthesis.changed(cleaning=self.data.cleaning)
-        found = []
-        text = self.source_text
-        if text.files:
-            language = text.language or first[1].target_language
-            legs = [StoredModel.named([each]) for each in text.through]
-            if not legs:
-                legs = [StoredModel([last[0]], self.parent)]
-                if contradicts(legs[0].source_language, language):
-                    raise UsageError(
-                        f"nothing is given that translates {language}, the other language of the source "
-                        f"pack's text, to {two.target_language}: {legs[0].name} translates "
-                        f"{legs[0].source_language}; name the models that lead there (--source-through), or "
-                        "the language of the text (--source-text-lang)"
-                    )
-            corpus = TextFiles(text.files, two.source_language, language)
-            found.append(self._text_to_make("source", corpus, legs, text, two.target_language, settings))
-        text = self.target_text
-        if text.files:
-            corpus = TextFiles(text.files, text.language or last[1].source_language, two.target_language)
-            legs = [StoredModel.named([each]) for each in text.through]
-            found.append(self._text_to_make("target", corpus, legs, text, two.source_language, settings))
+        ours, theirs = self.source_text, self.target_text
+        corpus = TextFiles(ours.files, two.source_language, ours.language or first[1].target_language)
+        other = TextFiles(theirs.files, theirs.language or last[1].source_language, two.target_language)
+        found, bridge = [], None
+        if ours.files:
+            legs: list[StoredModel | Bridge] = [StoredModel.named([each]) for each in ours.through]
+            target = StoredModel([last[0]], self.parent)
+            if not legs and contradicts(target.source_language, corpus.languages[1]):
+                bridge = self._bridge(target, other, corpus.languages[1])
+            found.append(
+                self._text_to_make("source", corpus, legs or [bridge or target], ours, two.target_language)
+            )
+        if theirs.through:
+            legs = [StoredModel.named([each]) for each in theirs.through]
+            found.append(self._text_to_make("target", other, legs, theirs, two.source_language))
+        elif theirs.files and bridge is None:
+            raise UsageError(_LACKS_MODELS)
         return found
+
+    def _bridge(self, target: StoredModel, corpus: TextFiles, language: str) -> Bridge:
+        """The bridge from a language to that of the target pack.
+
+        Args:
+            target: the target pack with its parent.
+            corpus: the target pack's text.
+
+        Raises:
+            UsageError: there is no such text, or the parent does not lead from it to the language.
+            InputError: the stopped run made other text.
+        """
+        if not self._lacks_models:
+            raise UsageError(
+                f"nothing is given that translates {language}, the other language of the source pack's text, "
+                f"to {target.target_language}: {target.name} translates {target.source_language}; name the "
+                "models that lead there (--source-through), give text of the target pack alone "
+                "(--target-text), for a bridge to be trained, or name the language of the text "
+                "(--source-text-lang)"
+            )
+        folder = self.output.run_folder / _FOLDER / "bridge"
+        parent = target.without_packs()
+        if contradicts(parent.target_language, language):
+            raise UsageError(
+                f"the source pack's text has {language} beside its new language, but the parent translates "
+                f"to {parent.target_language}, so no bridge can be trained; name the models that lead from "
+                f"{language} to {target.target_language} (--source-through)"
+            )
+        text = TextToMake("target", corpus, [parent], None, self._synthesis, self._engine, folder)
+        text.check(language)
+        job = AdaptJob(
+            parent=str(folder / f"{target.source_language}-{target.target_language}"),
+            new=NewLanguages(source=language), train=[str(text.output)], data=self.data,
+            training=self.training, frozen_dtype=self.frozen_dtype,
+            output=PackOutput(folder=folder / f"{language}-{target.target_language}"),
+        )  # fmt: skip
+        return Bridge(text, target, job)
 
     def _text_to_make(
         self,
         side: Side,
         corpus: TextFiles,
-        legs: Sequence[StoredModel],
+        legs: Sequence[StoredModel | Bridge],
         text: TextOfPack,
         wanted: str,
-        settings: BackTranslationSettings,
-    ) -> _SyntheticText:
+    ) -> TextToMake:
         from crosslate.packs.stored_model import StoredModel
 
         back = StoredModel.named(text.round_trip) if text.round_trip else None
-        made = _SyntheticText(
-            side, corpus, legs, back, settings.changed(side=side), self._engine,
+        made = TextToMake(
+            side, corpus, legs, back, self._synthesis.changed(side=side), self._engine,
             self.output.run_folder / _FOLDER,
         )  # fmt: skip
         made.check(wanted)
         return made
+
+    @property
+    def _synthesis(self) -> BackTranslationSettings:
+        return self.synthesis.changed(cleaning=self.data.cleaning)
 
     @property
     def _engine(self) -> EngineChoice:
@@ -247,17 +295,6 @@ class ImproveJob(AdaptJob, EngineChoice):
             parent.model, parent.anatomy, without_choice(strategy) if strategy.limits.auto else strategy, {}
         )
 
-    def _check_enough(self, texts: Sequence[_SyntheticText], pair: tuple[str, str]) -> None:
-        """Refuses text of which too little can be held out for validation."""
-        from crosslate.adaptation.data import num_held_out
-
-        if self.train:
-            real = TextFiles(self.train, *pair)
-            num_held_out(sum(1 for _ in real), real.origin)
-        else:
-            origin = " and ".join(each.corpus.origin for each in texts)
-            num_held_out(sum(each.cleaning["kept"] for each in texts), origin)
-
     def _adaptation(self, made: Path) -> AdaptJob:
         """The training on the synthetic pairs, alone or beside real ones."""
         given = self.model_fields_set & AdaptJob.model_fields.keys()
@@ -269,145 +306,13 @@ class ImproveJob(AdaptJob, EngineChoice):
         return AdaptJob(**values)
 
 
-@dataclass(frozen=True)
-class _SyntheticText:
-    """Synthetic pairs of the composition from one text, and the files in which they are made.
+def _check_held_out(texts: Sequence[TextToMake]) -> None:
+    """Refuses text of which too little can be held out for validation."""
+    from crosslate.adaptation.data import num_held_out
 
-    Attributes:
-        side: of the new pairs, that people wrote.
-        corpus: the text, in the direction in which its pack translates.
-        legs: models in a row that translate its other side.
-        folder: of all synthetic text of the run.
-    """
-
-    side: Side
-    corpus: TextFiles
-    legs: Sequence[StoredModel]
-    back: StoredModel | None
-    settings: BackTranslationSettings
-    engine: EngineChoice
-    folder: Path
-
-    @property
-    def languages(self) -> tuple[str, str]:
-        """That of the text which is kept, and that of the text which is translated."""
-        source, target = self.corpus.languages
-        return (source, target) if self.side == "source" else (target, source)
-
-    @property
-    def _lacks(self) -> Side:
-        return "target" if self.side == "source" else "source"
-
-    @property
-    def output(self) -> Path:
-        """The synthetic pairs."""
-        return self.folder / f"{self.side}.jsonl"
-
-    @property
-    def _state(self) -> Path:
-        return self.folder / f"{self.side}.json"
-
-    @property
-    def _lines(self) -> tuple[Path, Path]:
-        """The cleaned text while it is being translated: what is kept, and what is translated."""
-        return self.folder / f"{self.side}.kept", self.folder / f"{self.side}.translated"
-
-    def check(self, wanted: str) -> None:
-        """Checks the models' languages, and that a stopped run was about the same.
-
-        Raises:
-            UsageError: the models do not lead from the text to the language ``wanted``.
-            InputError: the run's folder has text of other files, models or settings.
-        """
-        human, other = self.languages
-        first, last = self.legs[0], self.legs[-1]
-        if contradicts(first.source_language, other):
-            raise UsageError(
-                f"{first.name} translates {first.source_language}, expected {other}, the language beside "
-                f"{human} in {self.corpus.origin}"
-            )
-        if contradicts(last.target_language, wanted):
-            raise UsageError(
-                f"{last.name} translates to {last.target_language}, expected {wanted}, the {self._lacks} "
-                "language of the composed pair"
-            )
-        check_languages(self.legs, human, self.back)
-        before = read_optional_object(self._state).get(_CALL)
-        if before is None:
-            return
-        if differing := [name for name in self._call if before.get(name) != self._call[name]]:
-            raise InputError(
-                f"{self.folder} holds synthetic text with other {', '.join(differing)} "
-                f"({self.side} text); expected the same call again: give another output, or remove that "
-                "folder to begin anew"
-            )
-
-    @cached_property
-    def _call(self) -> dict[str, Any]:
-        """What a resumed run must have in common with the stopped one, by name."""
-        return {
-            "files": [_hash(Path(each)) for each in self.corpus.paths],
-            "languages": list(self.corpus.languages),
-            "models": [each.key() for each in self.legs],
-            "round trip": self.back and self.back.key(),
-            **self.engine.to_values(),
-            "settings": self.settings.to_values(),
-        }
-
-    @property
-    def is_prepared(self) -> bool:
-        """Whether the text was cleaned, and is there for as long as it is needed."""
-        return self._state.is_file() and (
-            self.output.is_file() or all(each.is_file() for each in self._lines)
-        )
-
-    @property
-    def cleaning(self) -> dict[str, Any]:
-        """What cleaning kept and dropped of the text."""
-        found: dict[str, Any] = read_json(self._state)[_CLEANING]
-        return found
-
-    def prepare(self, folder: Path) -> None:
-        """Cleans the text and writes what is left; the run's ``folder`` holds it until then.
-
-        Raises:
-            CorpusError: nothing is left.
-        """
-        pairs, report = clean(self.corpus, self.settings.cleaning, folder)
-        for line in report.lines():
-            log.info("%s: %s", self.corpus.origin, line)
-        if not len(pairs):
-            raise CorpusError(
-                f"{self.corpus.origin}: no pairs are left after cleaning: {'; '.join(report.lines())}"
-            )
-        for path, side in zip(self._lines, (self.side, self._lacks)):
-            with atomic_file(path) as temporary, temporary.open("wb") as file:
-                file.writelines(f"{line}\n".encode() for line in pairs.lines(side))
-        write_json(self._state, {_CALL: self._call, _CLEANING: report.as_values()})
-
-    def translate(self) -> None:
-        """Makes the pairs, unless they are there."""
-        kept, translated = self._lines
-        if not self.output.exists():
-            human, other = self.languages
-            names = " and ".join(each.name for each in self.legs)
-            log.info("translating the %s text of %s by %s", other, self.corpus.origin, names)
-            back_translate(
-                self.legs[0], [translated], self.output, through=self.legs[1:], beside=Beside(human, [kept]),
-                back=self.back, engine=self.engine.engine, quantization=self.engine.quantization,
-                options=self.engine.decoding, settings=self.settings,
-            )  # fmt: skip
-        for path in self._lines:
-            path.unlink(missing_ok=True)
-
-    def record(self) -> dict[str, Any]:
-        """Where the pairs are from and how they were made."""
-        return {
-            "text": self.corpus.origin,
-            "languages": list(self.corpus.languages),
-            _CLEANING: self.cleaning,
-            "made": read_json(record_path(self.output)),
-        }
+    num_held_out(
+        sum(each.cleaning["kept"] for each in texts), " and ".join(each.corpus.origin for each in texts)
+    )
 
 
 def _check_readable(corpora: Iterable[Corpus]) -> None:
@@ -425,7 +330,7 @@ def _check_readable(corpora: Iterable[Corpus]) -> None:
     faults.raise_as(CorpusError)
 
 
-def _joined(texts: Sequence[_SyntheticText], pair: tuple[str, str]) -> Path:
+def _joined(texts: Sequence[TextToMake], pair: tuple[str, str]) -> Path:
     """All synthetic pairs in one file, with a record of all."""
     path = texts[0].folder / f"{'-'.join(pair)}.jsonl"
     humans = [each.languages[0] for each in texts]
@@ -437,12 +342,3 @@ def _joined(texts: Sequence[_SyntheticText], pair: tuple[str, str]) -> Path:
         human = humans[0] if len(humans) == 1 else None
         write_record(path, temporary, human, {"texts": [each.record() for each in texts]})
     return path
-
-
-def _hash(path: Path) -> str:
-    """Hex sha256 of a file, or of all files in a folder."""
-    if not path.is_dir():
-        check_is_file(path)
-        return sha256_file(path)
-    files = sorted(each for each in path.rglob("*") if each.is_file())
-    return sha256_text("\n".join(f"{each.relative_to(path)} {sha256_file(each)}" for each in files))

@@ -36,8 +36,12 @@ def _text(side: str, other: str, does: str) -> Options:
         f"--{side}-through": Option(
             f"{fields}.through",
             metavar="FOLDER",
-            help=f"Packs or parents that lead from there to the new {other} language, one after another."
-            + (" [default: the target pack, if it reads that language]" if side == "source" else ""),
+            help=f"Packs or parents that lead from there to the new {other} language, one after another. "
+            + (
+                "[default: the target pack if it reads that language, else a bridge trained on --target-text]"
+                if side == "source"
+                else "[default: the text trains a bridge for --source-text]"
+            ),
         ),
         f"--{side}-round-trip": Option(
             f"{fields}.round_trip",
@@ -76,7 +80,8 @@ _OPTIONS: Options = {
 def improve(job: ImproveJob) -> None:
     """Train a pair pack for two packs on synthetic text of the pair, made of the packs' own text.
 
-    Run the same command again to resume. The synthetic text is kept in OUT.run/synthetic.
+    With both texts and no models, a bridge is trained first, which needs nothing but the two packs and their
+    parent. Run the same command again to resume. The synthetic text is kept in OUT.run/synthetic.
     """
     from crosslate.training.progress import ConsoleProgress
 

@@ -26,6 +26,8 @@ def demo(
 ) -> None:
     """Train a French-English parent, adapt it to German and Spanish, compose the two, and check the results.
 
+    The pair that is composed, German to Spanish, then gets a pair pack, still without any text of that pair.
+
     Takes minutes on two cores. After an interruption, run it again to resume.
     """
     notes = error_console()
@@ -56,6 +58,7 @@ def _print_result(show: Console, result: DemoResult) -> None:
         share, precision = f"{100 * child.share_stored:.1f} %", f"{child.lexicon.precision_at_1:.1f} %"
         add(child.pair, child.strategy, child.score, share, megabytes(child.pack_bytes), precision)
     add("de-es", "zero-shot", result.zero_shot, "0.0 %", "0.0 MB", "")
+    add("de-es", "pair pack, without text of the pair", result.improved, "", "", "")
     same = "identical" if result.parent_identical else "NOT identical"
     add("fr-en", "parent afterwards", result.parent_after, "", same, "")
     show.print(table)
@@ -65,17 +68,21 @@ def _print_result(show: Console, result: DemoResult) -> None:
         "word (cosine of the embeddings) is a translation in the gold dictionary.",
     )
     for sample in result.samples:
-        show.print(f"de {sample['de']}\n  en {sample['en']}\n  es {sample['es']}  (zero-shot)", markup=False)
+        show.print(
+            f"de {sample['de']}\n  en {sample['en']}\n  es {sample['es composed']}  (zero-shot)\n"
+            f"  es {sample['es']}  (pair pack)",
+            markup=False,
+        )
     show.print(f"took {result.seconds / 60:.1f} minutes")
 
 
 def _ask(show: Console, out: Path) -> None:
-    """Translates German input to English and (zero-shot) to Spanish."""
+    """Translates German input to English, and to Spanish with the pair pack."""
     from crosslate.translation.translator import Translator
 
     packs, parent = out / "packs", out / "parents" / "fr-en"
     english = Translator.open([packs / "de-en"], parent)
-    spanish = Translator.open([packs / "de-en", packs / "fr-es"], parent)
+    spanish = Translator.open([packs / name for name in ("de-en", "fr-es", "de-es")], parent)
     show.print(
         "Type German sentences; an empty line ends. The demo knows a few hundred words of the phrasebook."
     )

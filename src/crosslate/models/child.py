@@ -68,6 +68,16 @@ class Child:
         self.source_language = language_code(self.source_language)
         self.target_language = language_code(self.target_language)
 
+    def as_parent(self, name: str) -> Parent:
+        """The child as a parent that can be saved and adapted further; it has the same model."""
+        from crosslate.models.parent import Parent
+
+        # Marian's files, the default, would need the same special ids on both sides.
+        return Parent(
+            self.model, self.source, self.target, self.source_language, self.target_language,
+            name=name, is_marian=False,
+        )  # fmt: skip
+
     def changed_tensors(self) -> dict[str, torch.Tensor]:
         """The tensors that a pack stores, by first name: whole tensors, trained slices, or compact forms.
 

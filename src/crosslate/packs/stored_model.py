@@ -157,24 +157,25 @@ class StoredModel:
             return Parent.load(
                 str(self.parent), source_language=source, target_language=target, prefix=self._prefix
             )
-        wanted = self.manifests[0].parent
-        languages: dict[str, str | None] = {
-            "source_language": wanted.source_language,
-            "target_language": wanted.target_language,
-            "prefix": wanted.prefix,
-        }
-        if self.parent is not None:
-            return Parent.load(self.parent, **languages)
-        place = find_parent(wanted.name, self.packs[0], wanted.fingerprint)
-        if place != wanted.name:
-            log.info("found the parent %s at %s", wanted.name, place)
         try:
-            return Parent.load(place, **languages)
+            return self.without_packs().load_parent()
         except ParentError as error:
+            if self.parent is not None:
+                raise
             raise PackError(
-                f"cannot load the parent {wanted.name} of pack {self._names[0]}: {error}; "
+                f"cannot load the parent {self.manifests[0].parent.name} of pack {self._names[0]}: {error}; "
                 "give the parent's folder or hub id"
             ) from error
+
+    def without_packs(self) -> StoredModel:
+        """The parent alone, where it was given or is found by the packs' manifests."""
+        wanted = self.manifests[0].parent
+        place = self.parent or find_parent(wanted.name, self.packs[0], wanted.fingerprint)
+        if place not in (self.parent, wanted.name):
+            log.info("found the parent %s at %s", wanted.name, place)
+        return StoredModel(
+            parent=place, languages=(wanted.source_language, wanted.target_language), prefix=wanted.prefix
+        )
 
     def load_packs(self) -> list[Pack]:
         """Loads the packs and verifies them again."""

@@ -25,7 +25,7 @@ from crosslate.languages.codes import contradicts, is_same_language, language_co
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
 from crosslate.text.streams import check_is_file, read_lines
 from crosslate.text.synthetic import MARK, write_record
-from crosslate.translation.chain import Chain, check_chain, check_read_text
+from crosslate.translation.chain import Chain, Leg, check_chain, check_read_text
 from crosslate.translation.shards import Shard, Shards, report
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def back_translate(
     return counts
 
 
-def check_languages(legs: Sequence[StoredModel], human: str, back: StoredModel | None = None) -> None:
+def check_languages(legs: Sequence[Leg], human: str, back: Leg | None = None) -> None:
     """Checks that models in a row make pairs of a text, before any work.
 
     Args:

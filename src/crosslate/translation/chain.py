@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from crosslate.errors import UsageError
 from crosslate.languages.codes import contradicts
 
 if TYPE_CHECKING:
-    from crosslate.packs.stored_model import StoredModel
     from crosslate.translation.translator import Translator
+
+
+class Leg(Protocol):
+    """A model of a row, as its languages are checked: a :class:`StoredModel`, or one that is not made yet.
+
+    Attributes:
+        signal: what it reads in place of text; empty for text.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def signal(self) -> str: ...
+
+    @property
+    def source_language(self) -> str: ...
+
+    @property
+    def target_language(self) -> str: ...
 
 
 class Chain:
@@ -33,7 +52,7 @@ class Chain:
         return list(lines)
 
 
-def check_chain(legs: Sequence[StoredModel]) -> None:
+def check_chain(legs: Sequence[Leg]) -> None:
     """Checks that each model translates what the one before it writes.
 
     Raises:
@@ -48,7 +67,7 @@ def check_chain(legs: Sequence[StoredModel]) -> None:
             )
 
 
-def check_read_text(models: Iterable[StoredModel]) -> None:
+def check_read_text(models: Iterable[Leg]) -> None:
     """Checks that models can translate lines.
 
     Raises:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crosslate.adaptation.composition import ImproveJob, _hash
+from crosslate.adaptation.composition import ImproveJob
+from crosslate.adaptation.synthetic_texts import _hash
 from crosslate.errors import SettingsError
 
 TWO = {"start": ["a", "b"], "output": {"folder": "out"}}

@@ -6,7 +6,8 @@ from torch.nn.utils import parametrize
 
 import families
 import parents
-from crosslate.errors import StrategyError, UsageError, VocabularyError
+from crosslate.errors import ParentError, StrategyError, UsageError, VocabularyError
+from crosslate.models.parent import Parent
 from crosslate.models.strategies import STRATEGIES
 from crosslate.models.tensors import alias_model, named_tensors
 from crosslate.models.vocabularies.new_language import NewSide
@@ -17,6 +18,12 @@ COUNTS_FROM_PADDING = {
     "m2m100", "nllb-moe", "seamless-m4t", "seamless-m4t-v2", "fsmt", "roberta2roberta", "prophetnet",
 }  # fmt: skip
 """Families whose positions are numbered from the padding id, read off their code."""
+SAVED_WITH_ONE_TABLE = {
+    "plbart", "mvp", "led", "blenderbot-small", "blenderbot", "pegasus", "bigbird-pegasus", "m2m100", "pegasus-x",
+    "nllb-moe", "prophetnet", "t5", "t5-v1.1", "mt5", "umt5", "longt5-local", "longt5-global", "switch", "seamless-m4t",
+    "seamless-m4t-v2",
+}  # fmt: skip
+"""Families whose files in transformers have one table for both sides."""
 ROUTED = {"nllb-moe", "switch"}
 """Experts with a capacity: what one sentence gets depends on the others."""
 
@@ -39,6 +46,25 @@ def assert_frozen_are_the_parents(child):
 
 
 class TestEveryFamily:
+    @pytest.mark.parametrize("family", TEXT_FAMILIES)
+    def test_it_is_saved_as_a_parent_of_its_own(self, family, tmp_path):
+        """Both vocabularies as they are, also where their special ids differ, and the same tensors."""
+        child = parents.shake(parents.sized_child(parents.shared(family), "tgt+xattn"))
+        if family in SAVED_WITH_ONE_TABLE:
+            with pytest.raises(ParentError, match="with two embedding tables as a parent"):
+                child.as_parent("child").save(tmp_path / "parent")
+            return
+        child.as_parent("child").save(tmp_path / "parent")
+        found = Parent.load(tmp_path / "parent")
+        assert (found.source_language, found.target_language) == ("fr", "es")
+        assert (found.source, found.target) == (child.source, child.target)
+        inputs = parents.batch(child.source, child.target)
+        torch.testing.assert_close(parents.logits(found.model, inputs), parents.logits(child.model, inputs))
+        start = child.model.generation_config.decoder_start_token_id
+        assert found.model.generation_config.decoder_start_token_id == start
+        again = parents.sized_child(found, "src+xattn")
+        assert parents.logits(again.model, parents.batch(again.source, again.target)).isfinite().all()
+
     @pytest.mark.parametrize("text", ["src+xattn", "tgt+xattn", "src+tgt+xattn"])
     @pytest.mark.parametrize("family", TEXT_FAMILIES)
     def test_each_side_can_be_renewed(self, family, text):
