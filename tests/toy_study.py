@@ -108,6 +108,7 @@ def pairs_recipe() -> Recipe:
     pair = {
         "source_child": "de-en", "target_child": "fr-es", "text": texts, "source_strategy": f"src{low}",
         "target_strategy": f"tgt{low}", "strategy": f"pair{low}", "reverse_parent": "en-fr", "reverse_child": "en-de",
+        "bridge_strategy": f"src{low}",
         "real_sizes": [50], "real_training": {"max_updates": 2}, "aligned": text("test", 6),
     }  # fmt: skip
     return recipe(

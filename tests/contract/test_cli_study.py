@@ -208,7 +208,7 @@ def test_a_study_of_pair_packs_runs_to_a_report(crosslate, tmp_path):
         table = tables[f"Pairs that two packs compose: {metric}"]
         assert table["columns"] == ["system", "de-es on fr-en"]
         assert [row[0] for row in table["rows"]] == [
-            "composed", "pair pack, real source", "pair pack, both kinds of synthetic text",
+            "composed", "pair pack, real source, by a bridge", "pair pack, real source", "pair pack, both kinds of synthetic text",
             "pair pack, 50 real pairs", "in several steps", "supervised",
         ]  # fmt: skip
     (real, *_) = tables["Exchanged parts, de-es on fr-en"]["rows"]

@@ -122,13 +122,30 @@ def adapt_and_score(
         pairs: training text, of which a part is held out for validation; None takes the cell's texts.
         start: the two packs of a pair pack.
     """
+    parent = inputs.parent()
+    pack, values = adapted(inputs, parent, measure, pairs=pairs, start=start)
+    return translated(inputs, values, parent, *start, pack)
+
+
+def adapted(
+    inputs: Inputs,
+    parent: Parent,
+    measure: Callable[[Child], dict[str, float]] | None = None,
+    *,
+    pairs: ParallelCorpus | None = None,
+    start: Sequence[Pack] = (),
+) -> tuple[Pack, dict[str, Any]]:
+    """The pack of a parent's child, which is trained unless it is there, and its record.
+
+    The arguments are those of :func:`adapt_and_score`.
+    """
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.settings import PackOutput
     from crosslate.packs.manifest import MANIFEST_NAME
     from crosslate.packs.pack import Pack
     from crosslate.training.progress import Progress
 
-    folder, parent = inputs.folder / PACK, inputs.parent()
+    folder = inputs.folder / PACK
     if not (folder / MANIFEST_NAME).is_file():
         size, progress = inputs.spec["vocabulary"], inputs.progress or Progress()
         if measure:
@@ -142,7 +159,7 @@ def adapt_and_score(
         )  # fmt: skip
     pack = Pack.load(folder)
     training = pack.manifest.training
-    values = training_record({"training": training, "data": pack.manifest.data}) | {
+    return pack, training_record({"training": training, "data": pack.manifest.data}) | {
         "watched": inputs.cell.watched,
         "strategy": pack.manifest.strategy,
         "initial_embeddings": training.get("initial_embeddings"),
@@ -151,7 +168,6 @@ def adapt_and_score(
         "memory": {name: training.get(f"{name}_bytes", 0) for name in ("memory_before", "peak_memory")},
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
-    return translated(inputs, values, parent, *start, pack)
 
 
 def _new_languages(inputs: Inputs) -> NewLanguages:

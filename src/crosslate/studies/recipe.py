@@ -234,6 +234,12 @@ class PairPackRecipe(Settings):
         "pair pack with a second kind of synthetic text: the target child's, with its source side translated "
         "by the parent and on by this child. Empty leaves it out.",
     )
+    bridge_strategy: str = Field(
+        "",
+        description="strategy of a bridge, for a pair pack that needs no models but the two packs and their "
+        "parent: the target child learns the parent's target language as a new source, on its own text in "
+        "the parent's translation, and translates the source child's text. Empty leaves it out.",
+    )
     real_sizes: list[Count] = Field(
         default_factory=list,
         description="numbers of real pairs of pair packs, from the start of the text; 0 uses all.",
@@ -258,6 +264,10 @@ class PairPackRecipe(Settings):
         if parse_strategy(self.strategy).renews != frozenset():
             faults.add(
                 f"strategy is {self.strategy}, expected one that keeps both vocabularies, like pair+xattn"
+            )
+        if self.bridge_strategy and parse_strategy(self.bridge_strategy).renews != frozenset({"source"}):
+            faults.add(
+                f"bridge_strategy is {self.bridge_strategy}, expected one with a new source, like src+xattn"
             )
         if self.supervised_strategy and len(parse_strategy(self.supervised_strategy).renews or SIDES) != 2:
             faults.add(

@@ -19,7 +19,7 @@ SHIPPED = {
     "low-resource": (147, "f7f6daf42b9cc5b9"), "multi30k": (225, "9d579b181230d901"),
     "paper": (257, "161305724659edb9"), "phrasebook": (134, "37660be256531ba3"),
     "published": (336, "4017f9fb8f707586"), "published-sizes": (138, "e602fe7ce8cdb852"),
-    "published-pairs": (348, "e10248d389cd50db"), "rivals": (103, "e3726d679720d860"),
+    "published-pairs": (432, "cb621d77c1b74f04"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
 
@@ -429,6 +429,14 @@ class TestPairPacks:
             "parent 2": "en-fr",
             "pack 2": "en-de",
         }
+        # A bridge from English to Spanish: French-Spanish text in English, and German-English text by the bridge.
+        assert made_of("synthetic en, for a bridge, of fr-es") == {"parent 1": "fr-en"}
+        assert made_of("bridge en-es") == {"parent": "fr-en", "target": "fr-es", "synthetic 1": "fr-en"}
+        assert made_of("synthetic es, by a bridge, of de-en") == {
+            "parent 1": "fr-en", "pack 1": "fr-es", "bridge 1": "fr-en",
+        }  # fmt: skip
+        assert made_of("pair pack, real source, by a bridge") == two | {"synthetic 1": "fr-en"}
+        assert self.cell(cells, "bridge en-es").spec["new"] == {"source": "en", "target": None}
         assert self.cell(cells, "synthetic es of de-en").spec["translated"] == "target"
         assert self.cell(cells, "synthetic de of fr-es").spec["translated"] == "source"
         assert made_of("supervised") == {"parent": "fr-en"}
@@ -438,6 +446,7 @@ class TestPairPacks:
     def test_pair_packs_on_synthetic_text_see_no_text_of_the_pair_but_the_test_set(self, cells):
         for system, kept in (
             ("pair pack, real source", [("de", "en")]),
+            ("pair pack, real source, by a bridge", [("de", "en")]),
             ("pair pack, both kinds of synthetic text", [("de", "en"), ("fr", "es")]),
         ):
             texts = dict(self.cell(cells, system).texts)
@@ -453,7 +462,9 @@ class TestPairPacks:
 
     def test_parts_can_be_left_out(self):
         study = pairs_recipe()
-        pair = study.pair_packs[0].changed(reverse_child="", supervised_strategy="", aligned=None)
+        pair = study.pair_packs[0].changed(
+            reverse_child="", supervised_strategy="", bridge_strategy="", aligned=None
+        )
         found = {cell.labels.get("system") for cell in planned(study.changed(pair_packs=[pair]))}
         assert found == {
             None, "composed", "in several steps", "synthetic es of de-en", "pair pack, real source",
@@ -477,6 +488,7 @@ class TestPairPacks:
             ({"reverse_parent": "fr-en", "reverse_child": ""}, "expected en-fr, the opposite of fr-en"),
             ({"reverse_child": "fr-es"}, "fr-es is a child of fr-en, expected one of en-fr into de"),
             ({"reverse_parent": ""}, "reverse_child is given without reverse_parent"),
+            ({"bridge_strategy": "tgt+xattn"}, "bridge_strategy is tgt.xattn, expected one with a new source"),
             ({"strategy": "src+xattn"}, "expected one that keeps both vocabularies"),
             ({"supervised_strategy": "src"}, "expected one with both sides new"),
         ],

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from crosslate.models.groups import Side
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import Adaptation, adapt_and_score, scored, translated
+from crosslate.studies.adapted import Adaptation, adapt_and_score, adapted, scored, translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.estimate import training_operations
@@ -19,17 +20,19 @@ from crosslate.studies.store import Output, Results
 from crosslate.studies.texts import PlacedText
 
 if TYPE_CHECKING:
+    from crosslate.models.parent import Parent
     from crosslate.text.corpora import ParallelCorpus
 
 COMPOSED, THROUGH, SUPERVISED = "composed", "in several steps", "supervised"
 REAL_SOURCE, BOTH_KINDS = "pair pack, real source", "pair pack, both kinds of synthetic text"
-_COMPOSED, _SYNTHETIC, _PAIR_PACK, _THROUGH, _SUPERVISED = (
-    "composed pair", "synthetic text", "pair pack", "several steps", "supervised pair",
+BRIDGED = "pair pack, real source, by a bridge"
+_COMPOSED, _SYNTHETIC, _BRIDGE, _PAIR_PACK, _THROUGH, _SUPERVISED = (
+    "composed pair", "synthetic text", "bridge", "pair pack", "several steps", "supervised pair",
 )  # fmt: skip
 
 
 class PairPacks(Analysis):
-    kinds = (_COMPOSED, _SYNTHETIC, _PAIR_PACK, _THROUGH, _SUPERVISED)
+    kinds = (_COMPOSED, _SYNTHETIC, _BRIDGE, _PAIR_PACK, _THROUGH, _SUPERVISED)
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
         for pair in plan.recipe.pair_packs:
@@ -59,6 +62,9 @@ class PairPacks(Analysis):
             test = inputs.text("test")
             lines = _through(inputs, test.source)
             return Output(scored(lines, test), lines)
+        if kind == _BRIDGE:
+            _, values = adapted(inputs, _child(inputs, "parent", "target"), pairs=_synthetic_pairs(inputs))
+            return Output(values)
         two = [inputs.pack("source"), inputs.pack("target")]
         if kind == _COMPOSED:
             return translated(inputs, {}, inputs.parent(), *two)
@@ -114,6 +120,8 @@ class _Cells:
         pair = self.pair
         texts = self.plan.texts(pair.text, *self.languages, "test")
         yield self._cell(_COMPOSED, COMPOSED, self.plan.scored(texts), self.two, texts)
+        if pair.bridge_strategy:
+            yield from self._by_bridge()
         if pair.reverse_parent:
             back = self.plan.recipe.parent(pair.reverse_parent)
             steps = self._steps((self.parent, self.source), (back, None), (self.parent, self.target))
@@ -129,7 +137,7 @@ class _Cells:
         pair = self.pair
         real_source = self._synthetic(
             self.source_child.text.train, (self.source_child.source, self.source_child.target), "target",
-            self._steps((back, None), (self.parent, self.target)),
+            self._steps((back, None), (self.parent, self.target)), self.languages[1],
         )  # fmt: skip
         yield real_source
         yield self._pair_pack(REAL_SOURCE, synthetic=[real_source])
@@ -137,10 +145,45 @@ class _Cells:
             writer = _trained(self.plan, pair.reverse_child, pair.target_strategy, self.seed)
             real_target = self._synthetic(
                 self.target_child.text.train, (self.target_child.source, self.target_child.target), "source",
-                self._steps((self.parent, None), (back, writer)),
+                self._steps((self.parent, None), (back, writer)), self.languages[0],
             )  # fmt: skip
             yield real_target
             yield self._pair_pack(BOTH_KINDS, synthetic=[real_source, real_target])
+
+    def _by_bridge(self) -> Iterator[Cell]:
+        """The bridge from the parent's target language, the text that it makes, and the pair pack on that."""
+        pair, plan, middle = self.pair, self.plan, self.parent.target
+        ours, theirs = self.source_child, self.target_child
+        learnt = self._synthetic(
+            theirs.text.train, (theirs.source, theirs.target), "source", self._steps((self.parent, None)),
+            f"{middle}, for a bridge,",
+        )  # fmt: skip
+        yield learnt
+        strategy = parse_strategy(pair.bridge_strategy)
+        settings = plan.recipe.training_settings(pair.bridge_strategy, self.seed)
+        start = ours.initial_embeddings[0]
+        spec = {
+            "strategy": str(strategy), "new": {"source": middle, "target": None},
+            "vocabulary": 0, "training": settings.to_values(),
+            "synthetic": ["source"], "languages": [middle, theirs.target],
+            **({} if start == "random" else {"initial_embeddings": {"method": start}}),
+        }  # fmt: skip
+        kept = {"kept 1": learnt.texts["train"]}
+        spec |= plan.data() | {"text": plan.identities(kept)}
+        needs = {"parent": self.two["parent"], "target": self.target.key, "synthetic 1": learnt.key}
+        operations = training_operations(
+            self.parent.size, kept["kept 1"].text.estimated_pairs, settings, trained=strategy.train
+        )
+        bridge = self._cell(
+            _BRIDGE, f"bridge {middle}-{theirs.target}", spec, needs, kept, operations=operations
+        )
+        yield bridge
+        steps = self._steps((self.parent, self.target)) | {"bridge 1": bridge.key}
+        made = self._synthetic(
+            ours.text.train, (ours.source, ours.target), "target", steps, f"{theirs.target}, by a bridge,"
+        )
+        yield made
+        yield self._pair_pack(BRIDGED, synthetic=[made])
 
     def _steps(self, *steps: tuple[ParentRecipe, Cell | None]) -> dict[str, str]:
         """What models in a row need: the parent of each, and its pack if it has one."""
@@ -151,15 +194,26 @@ class _Cells:
                 needs[f"pack {number}"] = child.key
         return needs
 
-    def _synthetic(self, text: Any, languages: tuple[str, str], side: str, needs: Mapping[str, str]) -> Cell:
-        """One side of a training text, translated into the language of the pair that the other side lacks."""
+    def _synthetic(
+        self,
+        text: Any,
+        languages: tuple[str, str],
+        side: Side,
+        needs: Mapping[str, str],
+        what: str,
+    ) -> Cell:
+        """One side of a training text, translated.
+
+        Args:
+            side: the one that is translated.
+            what: the translations' language, and what else tells them from others.
+        """
         placed = {"train": PlacedText(text, *languages)}
         spec = {
             "text": self.plan.identities(placed), "translated": side,
             "decoding": self.plan.recipe.decoding.to_values(),
         }  # fmt: skip
-        wanted = self.languages[1] if side == "target" else self.languages[0]
-        return self._cell(_SYNTHETIC, f"synthetic {wanted} of {'-'.join(languages)}", spec, needs, placed)
+        return self._cell(_SYNTHETIC, f"synthetic {what} of {'-'.join(languages)}", spec, needs, placed)
 
     def _pair_pack(self, system: str, *, size: int = 0, synthetic: Sequence[Cell] = ()) -> Cell:
         plan, pair = self.plan, self.pair
@@ -171,6 +225,7 @@ class _Cells:
                 texts[f"kept {number}"] = cell.texts["train"]
                 needs[f"synthetic {number}"] = cell.key
             spec["synthetic"] = [cell.spec["translated"] for cell in synthetic]
+            spec["languages"] = list(self.languages)
             num_pairs = sum(cell.texts["train"].text.estimated_pairs for cell in synthetic)
         else:
             train = pair.text.train.cut(size) if size else pair.text.train
@@ -243,9 +298,18 @@ def _through(inputs: Inputs, lines: Sequence[str]) -> list[str]:
     while f"parent {number}" in inputs.cell.needs:
         packs = [inputs.pack(role)] if (role := f"pack {number}") in inputs.cell.needs else []
         parent = inputs.parent(f"parent {number}")
+        if (role := f"bridge {number}") in inputs.cell.needs:
+            parent, packs = _child(inputs, f"parent {number}", f"pack {number}"), [inputs.pack(role)]
         found = Translator(parent, *packs, options=inputs.decoding).translate(found)
         number += 1
     return found
+
+
+def _child(inputs: Inputs, parent: str, pack: str) -> Parent:
+    """The child of the models in two roles, as the parent of a bridge."""
+    from crosslate.packs.compose import apply_packs
+
+    return apply_packs(inputs.parent(parent), [inputs.pack(pack)]).as_parent(inputs.cell.title)
 
 
 def _synthetic_pairs(inputs: Inputs) -> ParallelCorpus:
@@ -258,8 +322,8 @@ def _synthetic_pairs(inputs: Inputs) -> ParallelCorpus:
         both = (text.source, made) if side == "target" else (made, text.target)
         for lines, more in zip(sides, both, strict=True):
             lines += more
-    test = inputs.cell.texts["test"]
-    return ParallelCorpus(*sides, test.source, test.target, "synthetic text")
+    source, target = inputs.spec["languages"]
+    return ParallelCorpus(*sides, source, target, "synthetic text")
 
 
 def _column(cell: Cell) -> str:
