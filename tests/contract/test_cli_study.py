@@ -74,6 +74,13 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     first = crosslate("study", "run", recipe, "--out", study, "--only", "de-en src+xattn", "--jobs", 1)
     assert first.code == 0, first.err
     assert "[2/2] de-en src+xattn: done in" in first.err
+    # How long a cell takes is known from others, also from those that are not chosen.
+    (done,) = (study / "results").glob("de-en-src+xattn-*.json")
+    stored = done.read_text(encoding="utf-8")
+    done.write_text(json.dumps(json.loads(stored) | {"seconds": 90_000}), encoding="utf-8")
+    chosen = crosslate("study", "run", recipe, "--out", study, "--dry-run", "--only", "de-en src")
+    assert any(line.startswith("de-en src ") and " h " in line for line in chosen.lines), chosen.out
+    done.write_text(stored, encoding="utf-8")
     # A cell that cannot work fails alone; what it needs stands, and so does the rest.
     (study / "models").rename(study / "elsewhere")
     only = ["--only", "lexicon of de-en src+xattn", "--jobs", 1]

@@ -174,10 +174,11 @@ def _show_plan(
     from crosslate.engines.ctranslate2 import num_usable_cores
     from crosslate.studies.estimate import duration, estimated_seconds
 
-    done = {cell.key for cell in cells if store.is_done(cell)}
-    seconds = {key: store.load(key).seconds for key in done}
+    # Cells that were not chosen tell as well how long such cells take.
+    seconds = {cell.key: store.load(cell.key).seconds for cell in plan.cells if store.is_done(cell)}
+    done = {cell.key for cell in cells} & seconds.keys()
     cores = max(1, num_usable_cores() // jobs)
-    estimates, is_measured = estimated_seconds(cells, seconds, cores, has_gpu=is_on_gpu)
+    estimates, is_measured = estimated_seconds(plan.cells, seconds, cores, has_gpu=is_on_gpu)
     left = sum(estimates[cell.key] for cell in cells if cell.key not in done) / jobs
     if in_full:
         table = make_table("cell", "kind", "time", "state")
