@@ -92,7 +92,7 @@ TARGET_TRAINING = SOURCE_TRAINING.changed(
 
 
 IMPROVEMENT = TrainingChanges(
-    max_epochs=4,
+    max_epochs=3,
     fresh_learning_rate=8e-3,
     learning_rates={"added": 2e-3},
     pretrained_learning_rate=5e-4,

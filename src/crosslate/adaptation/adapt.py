@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from crosslate.adaptation.settings import (
     NewLanguages,
     PackOutput,
     TermSettings,
-    ValidationMetric,
 )
 from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
 from crosslate.adaptation.validation import make_validate, measure_confidence
@@ -128,118 +127,212 @@ def adapt(
         trained = given.with_effort(effort or "default")
         training = training or changes.resolved(trained.parsed_strategy)
     dial = {"effort": effort} if effort else {}
-    terms = terms or TermSettings()
-    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, trained, data, terms, training, dial)
+    texts = _Texts(corpus, valid, synthetic, earlier, terms or TermSettings())
+    adaptation = _Adaptation(parent, trained, texts, data, training, dial, progress)
     if output is not None:
-        return adapted(output, progress)
+        return adaptation.pack(output)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
         output = PackOutput(folder=Path(folder) / "pack")
         try:
-            pack = adapted(output, progress)
+            pack = adaptation.pack(output)
         except Interrupted:
             raise Interrupted("stopped; nothing was saved because no output folder was given") from None
     pack.folder = None
     return pack
 
 
-def _adapt(
-    parent: Parent,
-    corpus: Corpus,
-    valid: Corpus | None,
-    synthetic: SyntheticText | None,
-    earlier: EarlierText | None,
-    new: NewLanguages | Pack,
-    data: DataSettings,
-    terms: TermSettings,
-    training: TrainingSettings,
-    dial: dict[str, Any],
-    output: PackOutput,
-    progress: Progress,
-) -> Pack:
-    run = Run(output, MANIFEST_NAME)
-    start = new if isinstance(new, Pack) else None
-    strategy = parse_strategy(new.manifest.strategy) if isinstance(new, Pack) else new.parsed_strategy
-    log.info("%s: %s", strategy, training.summary)
-    files: dict[str, Any] = {}
-    if isinstance(corpus, SignalCorpus):
-        processor = processor_of(parent.source)
-        corpus, files["files"] = checked_files(corpus, processor, drop_long=True)
-        if isinstance(valid, SignalCorpus):
-            checked_files(valid, processor, drop_long=False)
-    prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic, earlier)
-    prepared.record["train"] |= files
-    prepared = with_learnt_terms(prepared, parent, new, terms, training.seed, run.folder)
-    vocabularies = (
-        GoingOn(parent, new) if isinstance(new, Pack) else NewVocabularies(parent, new, prepared, data, run)
-    )
-    memory = PeakMemory()
-    child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, training.seed)
-    before = parent.fingerprint()
-    held = {"frozen": "bfloat16"} if parent.lowering else {}
-    with run.main_process_first():
-        pairs: PairIds = (
-            encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens, training.seed)
-            if parent.reads_text
-            else pair_files(prepared.train, child, longest_target(parent, data.max_tokens), prepared.record)
+@dataclass(frozen=True)
+class _Texts:
+    """What a child is trained and validated on; see :func:`adapt`."""
+
+    corpus: Corpus
+    valid: Corpus | None
+    synthetic: SyntheticText | None
+    earlier: EarlierText | None
+    terms: TermSettings
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A child that is ready for its training.
+
+    Attributes:
+        identity: what a resumed run must have in common with the stopped one.
+        before: fingerprint of the parent.
+        settings: of the training, with what was chosen for the parent.
+        record: what was chosen and used, for the pack's record.
+        memory: the largest that is used from here on.
+    """
+
+    child: Child
+    pairs: PairIds
+    identity: dict[str, Any]
+    before: str
+    settings: TrainingSettings
+    record: dict[str, Any]
+    memory: PeakMemory
+
+
+class _Adaptation:
+    """One adaptation, in steps: its text, a child that is ready, the training, and the pack."""
+
+    def __init__(
+        self,
+        parent: Parent,
+        new: NewLanguages | Pack,
+        texts: _Texts,
+        data: DataSettings,
+        training: TrainingSettings,
+        dial: dict[str, Any],
+        progress: Progress,
+    ) -> None:
+        self._parent, self._new, self._texts, self._data = parent, new, texts, data
+        self._training, self._dial, self._progress = training, dial, progress
+        self._start = new if isinstance(new, Pack) else None
+        self._strategy = (
+            parse_strategy(new.manifest.strategy) if isinstance(new, Pack) else new.parsed_strategy
         )
-    identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
-                **vocabularies.identity, **held}  # fmt: skip
-    with run.main_process_first():
-        training, dropout = choose_dropout(parent, strategy, prepared.train.lines("source"), training)
-    heads: dict[str, Any] = {}
-    if strategy.limits.auto:
-        strategy, heads["heads"] = choose_heads(
-            child, strategy, pairs, training, run, identity=identity, progress=progress
+
+    def pack(self, output: PackOutput) -> Pack:
+        """Runs all steps and saves the pack."""
+        run = Run(output, MANIFEST_NAME)
+        log.info("%s: %s", self._strategy, self._training.summary)
+        prepared = self._prepared(run)
+        ready = self._ready(prepared, run)
+        record = self._trained(ready, prepared, run)
+        pack = self._packed(ready, record, prepared, output, run)
+        run.finish(lambda: pack.save(output.folder, replace=output.replace))
+        return pack
+
+    def _prepared(self, run: Run) -> Prepared:
+        """The text, or the files that are recordings or images."""
+        corpus, valid, texts, seed = self._texts.corpus, self._texts.valid, self._texts, self._training.seed
+        files: dict[str, Any] = {}
+        if isinstance(corpus, SignalCorpus):
+            processor = processor_of(self._parent.source)
+            corpus, files["files"] = checked_files(corpus, processor, drop_long=True)
+            if isinstance(valid, SignalCorpus):
+                checked_files(valid, processor, drop_long=False)
+        prepared = prepare(corpus, valid, self._data, seed, run.folder, texts.synthetic, texts.earlier)
+        prepared.record["train"] |= files
+        return with_learnt_terms(prepared, self._parent, self._new, texts.terms, seed, run.folder)
+
+    def _ready(self, prepared: Prepared, run: Run) -> _Ready:
+        """The child, with its text as ids, and what is chosen for the parent."""
+        parent, new, data, training = self._parent, self._new, self._data, self._training
+        strategy, seed = self._strategy, training.seed
+        vocabularies = (
+            GoingOn(parent, new)
+            if isinstance(new, Pack)
+            else NewVocabularies(parent, new, prepared, data, run)
         )
-        child, identity["strategy"] = vocabularies.child(strategy, training.seed), str(strategy)
-    measure = partial(progress.measure, child) if progress.measure else None
-    smoothing = training.label_smoothing
-    validate = memory.leaving_out(
-        make_validate(child, prepared.valid, data.metric, measure, label_smoothing=smoothing)
-    )
-    title = f"{'-'.join(corpus.languages)} {strategy}"
-    scores = partial(_scores, prepared=prepared, metric=data.metric, label_smoothing=smoothing)
-    is_composed = isinstance(parent, ComposedParent)
-    start_scores = scores(child if start else parent)[0] if start or is_composed else ()
-    if start and prepared.earlier is None:
-        guard = f"a decay of {training.l2_sp:g} towards its values" if training.l2_sp else "nothing"
-        log.info("no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard)
-    fresh = frozenset[str]() if start else strategy.reinitialise | {ADDED}
-    trainee = Trainee.of(child, child.trained, fresh)
-    record = train(
-        trainee, pairs, training, validate, run.folder, identity=identity, title=title, progress=progress
-    )
-    if parent.fingerprint() != before:
-        raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
-    record |= {**dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
-               **dropout,
-               "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
-    if start_scores:
-        name = start.manifest.name if start else parent.name
-        record["start"] = {"name": name, "scores": [each.to_values() for each in start_scores]}
-    best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])
-    score = Validation(best["metric"], best["score"], best["signature"])
-    licence = output.licence or (start.manifest.licence if start else "")
-    pack = pack_child(
-        child, name=output.name, training=record, data=prepared.record, licence=licence, start=start
-    )
-    if output.dtype != "float32":
-        pack = stored_as(pack, output.dtype)
-        record["parameters"]["pack_bytes"] = sum(each.nbytes for each in pack.tensors.values())
-        stored = apply_packs(parent, [pack])
-        # Whole, a model that was trained in shards may not fit on the device.
-        with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
-            found, translations = scores(stored)
-            calibration = measure_confidence(stored, prepared.valid, translations)
-    else:
-        found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True)[0])
-        calibration = measure_confidence(child, prepared.valid)
-    markers = None if prepared.annotated is None else prepared.annotated.markers
-    pack.manifest = pack.manifest.changed(
-        training=record, scores=found, calibration=calibration, terms=markers
-    )
-    run.finish(lambda: pack.save(output.folder, replace=output.replace))
-    return pack
+        memory = PeakMemory()
+        child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, seed)
+        before = parent.fingerprint()
+        held = {"frozen": "bfloat16"} if parent.lowering else {}
+        with run.main_process_first():
+            pairs: PairIds = (
+                encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens, seed)
+                if parent.reads_text
+                else pair_files(
+                    prepared.train, child, longest_target(parent, data.max_tokens), prepared.record
+                )
+            )
+        identity = {
+            "parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
+            **vocabularies.identity, **held,
+        }  # fmt: skip
+        with run.main_process_first():
+            training, dropout = choose_dropout(parent, strategy, prepared.train.lines("source"), training)
+        heads: dict[str, Any] = {}
+        if strategy.limits.auto:
+            strategy, heads["heads"] = choose_heads(
+                child, strategy, pairs, training, run, identity=identity, progress=self._progress
+            )
+            child, identity["strategy"] = vocabularies.child(strategy, seed), str(strategy)
+            self._strategy = strategy
+        record = {
+            **self._dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
+            **dropout,
+        }  # fmt: skip
+        return _Ready(child, pairs, identity, before, training, record, memory)
+
+    def _trained(self, ready: _Ready, prepared: Prepared, run: Run) -> dict[str, Any]:
+        """Trains the child to its best state; the record of the training.
+
+        Raises:
+            TrainingError: the parent has changed, which must not be.
+        """
+        child, training, parent, start = ready.child, ready.settings, self._parent, self._start
+        measure = partial(self._progress.measure, child) if self._progress.measure else None
+        validate = make_validate(
+            child, prepared.valid, self._data.metric, measure, label_smoothing=training.label_smoothing
+        )
+        scores_at_start: Sequence[ScoreRecord] = ()
+        if start or isinstance(parent, ComposedParent):
+            scores_at_start, _ = self._scores(child if start else parent, prepared)
+        if start and prepared.earlier is None:
+            guard = f"a decay of {training.l2_sp:g} towards its values" if training.l2_sp else "nothing"
+            log.info(
+                "no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard
+            )
+        fresh = frozenset[str]() if start else self._strategy.reinitialise | {ADDED}
+        record = train(
+            Trainee.of(child, child.trained, fresh), ready.pairs, training,
+            ready.memory.leaving_out(validate), run.folder, identity=ready.identity,
+            title=f"{'-'.join(self._texts.corpus.languages)} {self._strategy}", progress=self._progress,
+        )  # fmt: skip
+        if parent.fingerprint() != ready.before:
+            raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
+        record |= ready.record
+        record |= {"memory_before_bytes": ready.memory.before, "peak_memory_bytes": ready.memory.bytes()}
+        if scores_at_start:
+            name = start.manifest.name if start else parent.name
+            record["start"] = {"name": name, "scores": [each.to_values() for each in scores_at_start]}
+        return record
+
+    def _packed(
+        self, ready: _Ready, record: dict[str, Any], prepared: Prepared, output: PackOutput, run: Run
+    ) -> Pack:
+        """The pack as it is stored, with the scores and the calibration of what is stored."""
+        child, start = ready.child, self._start
+        licence = output.licence or (start.manifest.licence if start else "")
+        pack = pack_child(
+            child, name=output.name, training=record, data=prepared.record, licence=licence, start=start
+        )
+        scores: Sequence[ScoreRecord]
+        if output.dtype != "float32":
+            pack = stored_as(pack, output.dtype)
+            record["parameters"]["pack_bytes"] = sum(each.nbytes for each in pack.tensors.values())
+            stored = apply_packs(self._parent, [pack])
+            # Whole, a model that was trained in shards may not fit on the device.
+            is_sharded = ready.settings.shard_frozen
+            with nullcontext() if is_sharded else on_device(stored.model, run.device):
+                scores, translations = self._scores(stored, prepared)
+                calibration = measure_confidence(stored, prepared.valid, translations)
+        else:
+            best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])
+            score = Validation(best["metric"], best["score"], best["signature"])
+            of_earlier, _ = self._scores(child, prepared, only_earlier=True)
+            scores = (_record_of(score, prepared.valid.origin), *of_earlier)
+            calibration = measure_confidence(child, prepared.valid)
+        pack.manifest = pack.manifest.changed(
+            training=record, scores=tuple(scores), calibration=calibration,
+            terms=None if prepared.annotated is None else prepared.annotated.markers,
+        )  # fmt: skip
+        return pack
+
+    def _scores(
+        self, model: Parent | Child, prepared: Prepared, *, only_earlier: bool = False
+    ) -> tuple[tuple[ScoreRecord, ...], Sequence[str]]:
+        """Scores of the validation text, and of the earlier one if there is any; the first's translations."""
+        metric, smoothing = self._data.metric, self._training.label_smoothing
+        texts = [] if only_earlier else [(prepared.valid, "validation")]
+        if prepared.earlier_valid is not None:
+            texts.append((prepared.earlier_valid, "earlier validation"))
+        found = [make_validate(model, text, metric, label_smoothing=smoothing)() for text, _ in texts]
+        records = (_record_of(each, text.origin, kind) for each, (text, kind) in zip(found, texts))
+        return tuple(records), found[0].translations if found else ()
 
 
 def _check_start(
@@ -290,22 +383,6 @@ def _check_files(
     if new.start == ALIGNED:
         faults.add("words are aligned in texts alone; choose other initial embeddings, such as mean")
     faults.raise_as(UsageError)
-
-
-def _scores(
-    model: Parent | Child,
-    *,
-    prepared: Prepared,
-    metric: ValidationMetric,
-    label_smoothing: float,
-    only_earlier: bool = False,
-) -> tuple[tuple[ScoreRecord, ...], Sequence[str]]:
-    """Scores of the validation text, and of the earlier one if there is any; translations of the first."""
-    texts = [] if only_earlier else [(prepared.valid, "validation")]
-    texts += [(prepared.earlier_valid, "earlier validation")] if prepared.earlier_valid is not None else []
-    found = [make_validate(model, text, metric, label_smoothing=label_smoothing)() for text, _ in texts]
-    records = (_record_of(each, text.origin, kind) for each, (text, kind) in zip(found, texts))
-    return tuple(records), found[0].translations if found else ()
 
 
 def _counts(child: Child) -> dict[str, Any]:

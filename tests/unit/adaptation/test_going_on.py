@@ -151,8 +151,7 @@ def test_the_default_guard_depends_on_the_earlier_text(
 ):
     seen: list[TrainingSettings] = []
     monkeypatch.setattr(
-        "crosslate.adaptation.adapt._adapt",
-        lambda *given: seen.extend(each for each in given if isinstance(each, TrainingSettings)),
+        "crosslate.adaptation.adapt._Adaptation.pack", lambda self, output: seen.append(self._training)
     )
     for earlier in (None, EarlierText(valid=EARLIER_VALID), BOTH):
         adapt(
