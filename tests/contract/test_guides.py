@@ -193,7 +193,7 @@ def test_the_guide_to_glossaries_works(crosslate, tiny, tmp_path, monkeypatch):
 
 def test_every_command_of_the_guide_to_own_text_works(crosslate, tmp_path, monkeypatch):
     write_texts(tmp_path, "oc-en")
-    for name, seed, number in (("new", 5, 30), ("new-valid", 6, 6)):
+    for name, seed, number in (("new", 5, 30), ("new-valid", 6, 6), ("corrected", 7, 10)):
         corpus = toy_corpora.corpus("de", "en", number, seed)
         write_lines(tmp_path / f"{name}.oc", corpus.source)
         write_lines(tmp_path / f"{name}.en", corpus.target)
@@ -211,7 +211,7 @@ def test_every_command_of_the_guide_to_own_text_works(crosslate, tmp_path, monke
             found = crosslate(*arguments, *(fast if arguments[0] == "adapt" else []))
             assert found.code == 0, f"{line}\n{found.err}"
             ran.append(arguments[0])
-        assert ran == ["adapt", "adapt", "pack"]
+        assert ran == ["adapt", "adapt", "adapt", "pack"]
         assert "the second went on from the first" in found.out
         (program,) = re.findall(
             r"```python\n(.*?)```", (GUIDES / "own-text.md").read_text(encoding="utf-8"), re.DOTALL

@@ -368,8 +368,9 @@ def num_held_out(num_pairs: int, origin: str) -> int:
     count = min(_MAX_HELD_OUT, int(num_pairs * _HELD_OUT_SHARE))
     if count < _MIN_HELD_OUT:
         raise CorpusError(
-            f"{origin} has only {num_pairs} pairs, too few to hold some out for validation; "
-            "give a validation corpus"
+            f"{origin} has only {num_pairs} pairs, too few to hold some out for validation, expected "
+            f"{round(_MIN_HELD_OUT / _HELD_OUT_SHARE)} or more; give a validation corpus, such as that of an "
+            "earlier training"
         )
     return count
 

@@ -100,9 +100,9 @@ class _Job(Settings):
 
     train: list[str] = Field(
         min_length=1,
-        description="Training text: one source and one target file, or a single TSV, JSONL, TMX or data set "
-        "folder. .gz, .bz2, .xz and .zst files are read directly; - is standard input. For a parent that "
-        "reads recordings or images: a TSV with a file and a sentence in each row, or a folder with "
+        description="Training text: one source and one target file, or a single TSV, CSV, JSONL, TMX or "
+        "data set folder. .gz, .bz2, .xz and .zst files are read directly; - is standard input. For a parent "
+        "that reads recordings or images: a TSV with a file and a sentence in each row, or a folder with "
         "metadata.tsv, .csv or .jsonl.",
     )
     valid: list[str] = Field(

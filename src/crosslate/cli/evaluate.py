@@ -52,9 +52,9 @@ class EvaluateJob(ModelChoice):
     """What to score, and how."""
 
     test: list[str] = Field(
-        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set; "
-        "with --testset its folder. For models that read recordings or images: a table or folder of these, "
-        "as for adapt."
+        description="Test text: one source and one reference file, or a single TSV, CSV, JSONL, TMX or data "
+        "set; with --testset its folder. For models that read recordings or images: a table or folder of "
+        "these, as for adapt."
     )
     testset: Literal["flores+", "ntrex", "wmt24++"] | None = Field(
         None,

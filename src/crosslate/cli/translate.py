@@ -19,7 +19,7 @@ from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import STANDARD_OUTPUT, is_file, open_output, window_lines, with_bar
 from crosslate.config import AnyPath
-from crosslate.documents import FORMATS
+from crosslate.documents import FORMATS, all_formats
 from crosslate.errors import Faults, InputError, UsageError, nearest
 from crosslate.text.reading import ending_of
 from crosslate.text.streams import FileFaults
@@ -93,10 +93,22 @@ class TranslateJob(ModelChoice):
         output = self.output or Path(STANDARD_OUTPUT)
         if self.scores and self.scores.resolve() == output.resolve():
             faults.add(f"--scores and the translations are both {self.scores}; give --output or another file")
+        if "format" not in self.model_fields_set:
+            self._check_no_documents(faults)
         if self.on == "ray":
             self._check_ray(faults)
         elif self.format != _LINES:
             self._check_format(faults)
+
+    def _check_no_documents(self, faults: Faults) -> None:
+        """Documents read line by line would come out damaged, without a word."""
+        endings = {suffix for each in all_formats() if each.name != "text" for suffix in each.suffixes}
+        for path in self.paths:
+            if ending_of(path) in endings:
+                faults.add(
+                    f"{path} is a document, not lines of text; give --format auto to translate it as one, or "
+                    "--format lines to translate each of its lines"
+                )
 
     def _check_ray(self, faults: Faults) -> None:
         of_lines_here = {

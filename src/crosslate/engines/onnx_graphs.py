@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from crosslate.errors import EngineError
+from crosslate.models.cache_name import CACHE_NAME
 
 _OPSET = 17
 _KEY_NAMES = {"keys": "key", "values": "value"}
@@ -110,11 +111,12 @@ def _probe(
     sources = torch.full((rows, source), ANY_SOURCE)
     states = model.get_encoder()(input_ids=sources, attention_mask=torch.ones_like(sources), return_dict=True)
     for _ in range(past):
-        cache = model(
+        found = model(
             encoder_outputs=type(states)(**states), attention_mask=torch.ones_like(sources),
-            decoder_input_ids=torch.full((rows, 1), start), past_key_values=cache, use_cache=True,
-            return_dict=True,
-        ).past_key_values  # fmt: skip
+            decoder_input_ids=torch.full((rows, 1), start), use_cache=True, return_dict=True,
+            **{CACHE_NAME: cache},
+        )  # fmt: skip
+        cache = getattr(found, CACHE_NAME)
     if not all(hasattr(cache, attribute) for attribute in _PARTS.values()):
         raise EngineError(
             f"the model's cache is of type {type(cache).__name__}, expected one for self-attention and one "
@@ -181,9 +183,9 @@ class Decoder(nn.Module):
             states = torch.zeros(mask.shape[0], mask.shape[1], self.width)
         found = self.model(
             encoder_outputs=self._output_type(last_hidden_state=states), attention_mask=mask,
-            decoder_input_ids=input_ids, past_key_values=cache, use_cache=True, return_dict=True,
+            decoder_input_ids=input_ids, use_cache=True, return_dict=True, **{CACHE_NAME: cache},
         )  # fmt: skip
-        return found.logits, found.past_key_values
+        return found.logits, getattr(found, CACHE_NAME)
 
     def split(self, states: Sequence[torch.Tensor]) -> dict[str, Sequence[torch.Tensor]]:
         """States of both parts, the decoder's first, by part."""

@@ -30,6 +30,7 @@ from crosslate.engines.decoding import (
 )
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.search import Ids, Numbers, Rules
+from crosslate.models.cache_name import CACHE_NAME
 from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
@@ -241,11 +242,11 @@ class TorchSteps:
             encoder_outputs=BaseModelOutput(last_hidden_state=self._states[self._texts]),
             attention_mask=self._mask[self._texts],
             decoder_input_ids=torch.as_tensor(tokens, device=device)[:, None],
-            past_key_values=self._cache,
             use_cache=True,
             return_dict=True,
+            **{CACHE_NAME: self._cache},
         )
-        self._cache = found.past_key_values
+        self._cache = getattr(found, CACHE_NAME)
         logits: Numbers = found.logits[:, -1].float().cpu().numpy()
         return logits
 

@@ -26,6 +26,7 @@ from transformers.models.marian.modeling_marian import (
     MarianSinusoidalPositionalEmbedding,
 )
 
+from crosslate.models.cache_name import CACHE_NAME
 from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.ssru import SSRU
 
@@ -84,11 +85,9 @@ class _DecoderLayer(MarianDecoderLayer):
         attention_mask: Any = None,
         encoder_hidden_states: torch.Tensor | None = None,
         encoder_attention_mask: Any = None,
-        past_key_values: Any = None,
         use_cache: bool | None = True,
         **options: Any,
     ) -> torch.Tensor:
-        options["past_key_values"] = past_key_values
         states = self.self_attn_layer_norm(hidden_states)
         states, _ = self.self_attn(states, attention_mask=attention_mask, **options)
         hidden_states = hidden_states + _dropped(self, states)
@@ -143,15 +142,15 @@ class _Decoder(MarianDecoder):
         self,
         input_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
-        past_key_values: Any = None,
         **options: Any,
     ) -> Any:
         if input_ids is not None:
             inputs_embeds = self.embed_tokens(input_ids)
-            if past_key_values is None or past_key_values.get_seq_length() == 0:
+            cache = options.get(CACHE_NAME)
+            if cache is None or cache.get_seq_length() == 0:
                 # Nothing comes before the first word, whatever id stands there.
                 inputs_embeds = functional.pad(inputs_embeds[:, 1:], (0, 0, 1, 0))
-        output = super().forward(inputs_embeds=inputs_embeds, past_key_values=past_key_values, **options)
+        output = super().forward(inputs_embeds=inputs_embeds, **options)
         return _with_final_norm(self, output)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from crosslate.models.cache_name import CACHE_NAME
+
 
 class SSRU(nn.Module):
     """``c[t] = f[t] * c[t-1] + (1 - f[t]) * (x[t] W)`` with a forget gate f; the output is ``relu(c)``.
@@ -28,9 +30,7 @@ class SSRU(nn.Module):
         self.forget_gate = nn.Linear(width, width)
         self._layer = layer
 
-    def forward(
-        self, hidden_states: torch.Tensor, past_key_values: Any = None, **_: Any
-    ) -> tuple[torch.Tensor, None]:
+    def forward(self, hidden_states: torch.Tensor, **options: Any) -> tuple[torch.Tensor, None]:
         """Outputs for states ``(batch, steps, width)``; what later steps need goes into the cache.
 
         No mask is needed: a step reads earlier ones only, and padding comes last.
@@ -38,7 +38,8 @@ class SSRU(nn.Module):
         # In half precision, a sum over many steps would lose what it adds.
         candidates = self.candidate(hidden_states).float()
         gates = self.forget_gate(hidden_states).float().sigmoid()
-        cache = getattr(past_key_values, "self_attention_cache", past_key_values)
+        cache = options.get(CACHE_NAME)
+        cache = getattr(cache, "self_attention_cache", cache)
         state = _cached_state(cache, self._layer)
         state = torch.zeros_like(candidates[:, 0]) if state is None else state
         states = []

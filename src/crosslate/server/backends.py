@@ -21,6 +21,7 @@ from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity, folder_signature
 from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
 from crosslate.server.settings import ServerSettings
+from crosslate.translation.translator import reason_of
 
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
@@ -284,6 +285,6 @@ def _is_exportable(parent: str) -> bool:
     try:
         family_of(SimpleNamespace(config=SimpleNamespace(**config)))
     except EngineError as error:
-        log.info("translating with PyTorch: %s", error)
+        log.info("translating with PyTorch: %s", reason_of(error))
         return False
     return True

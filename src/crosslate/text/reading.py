@@ -92,6 +92,14 @@ class Reading:
         except CorpusError as error:
             found.break_off(str(error))
 
+    def named_columns(self, cells: Sequence[str]) -> tuple[int, int] | None:
+        """The places of both languages if the first row of a table names them."""
+        names = bare(cells)
+        source, target = match_pair(self.languages, names)
+        if source is None or target is None or source == target:
+            return None
+        return names.index(source), names.index(target)
+
     def columns(self, names: Sequence[str]) -> list[str]:
         """The columns of a dataset that are needed, so that images and sounds are not even decoded."""
         if "translation" in names:
@@ -107,6 +115,7 @@ def iterate_pairs(paths: Paths, source_language: str, target_language: str) -> P
     ending, after that of a compression (``.gz``, ``.bz2``, ``.xz``, ``.zst``):
 
     - ``.tsv``: two columns, or columns named by language codes in a first row; quotes are text;
+    - ``.csv``: columns named by language codes in a first row, separated by commas, semicolons or tabs;
     - ``.jsonl``, ``.json``: an object per line, ``{"de": …, "en": …}`` or ``{"translation": {…}}``;
     - ``.tmx``: a translation memory;
     - ``.parquet``, or a folder: a dataset saved by the ``datasets`` library, or parquet or JSON lines files
@@ -114,7 +123,8 @@ def iterate_pairs(paths: Paths, source_language: str, target_language: str) -> P
 
     ``-`` is standard input: TSV alone, or one of two plain files. A language stands under any of its codes or
     its English name (``de``, ``deu``, ``deu_Latn``, ``de-AT``, ``German``); see
-    :func:`crosslate.languages.codes.match_language`. A line break inside a JSON or TMX text becomes a space.
+    :func:`crosslate.languages.codes.match_language`. A line break inside a CSV, JSON or TMX text becomes a
+    space.
 
     After the first fault nothing more is yielded and the rest is only searched for faults, which are all
     raised together. So a caller must not keep what it made of the pairs before the iteration has ended.
@@ -168,6 +178,11 @@ def describe(paths: Paths) -> str:
 def ending_of(path: str | Path) -> str:
     """The ending of a file's name in lower case, before that of a compression."""
     return Path(bare_name(path)).suffix
+
+
+def bare(cells: Sequence[str]) -> list[str]:
+    """The cells of a first row, which may be quoted or a comment."""
+    return [cell.strip(" #\"'") for cell in cells]
 
 
 def one_line(text: str) -> str:

@@ -143,7 +143,9 @@ def test_validation_recordings_are_held_out(tmp_path):
     corpus = signals.recordings(tmp_path / "corpus", 24)
     table = signals.write_table(corpus, tmp_path / "corpus")
     read = read_signals([table], "fr", "es")
-    with pytest.raises(CorpusError, match="has only 24 pairs, too few to hold some out"):
+    with pytest.raises(
+        CorpusError, match="has only 24 pairs, too few to hold some out for validation, expected 500 or more"
+    ):
         adapt(whisper(tmp_path), read, data=DATA, new=NewLanguages(target="es", strategy="tgt"))
 
 

@@ -18,6 +18,7 @@ def test_formats_are_found_by_name_and_by_suffix():
     assert suffixes[:6] == [".txt", ".text", ".html", ".htm", ".xhtml", ".srt"]
     assert len(set(suffixes)) == len(suffixes)
     assert format_of("Folder/A.B.XHTML").name == "html"
+    assert {format_of(f"a.{ending}").name for ending in ("sdlxliff", "mqxliff", "mxliff")} == {"xliff"}
     with pytest.raises(
         UsageError, match=r"a\.doc: cannot tell .* by its ending '\.doc'; known endings: \.txt "
     ):

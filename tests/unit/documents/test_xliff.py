@@ -100,6 +100,24 @@ def test_segmented_units_keep_their_segments():
     assert f'{MADE}<mrk mtype="seg" mid="1">ONE.</mrk> <mrk mtype="seg" mid="2">TWO.</mrk></target>' in result
 
 
+def test_segments_without_a_translation_in_a_unit_in_work_get_one():
+    unit = (
+        '<source>One. Two. Three. Four.</source><seg-source><mrk mtype="seg" mid="1">One.</mrk> <mrk mtype="seg" mid="2">'
+        'The <mrk mtype="term">two</mrk>.</mrk><mrk mtype="seg" mid="3">Three.</mrk> <mrk mtype="seg" mid="4">Four.</mrk>'
+        '</seg-source><target{}><mrk mtype="seg" mid="1">Eins.</mrk> <mrk mtype="seg" mid="2"> </mrk>'
+        '<mrk mtype="seg" mid="3"/> <mrk mtype="seg" mid="5"/></target>'
+    )
+    read, result = through(old(unit.format("")))
+    assert read == ["The two.", "Three."]
+    assert (
+        '<target><mrk mtype="seg" mid="1">Eins.</mrk> <mrk mtype="seg" mid="2">THE <mrk mtype="term">TWO</mrk>.</mrk>'
+        '<mrk mtype="seg" mid="3">THREE.</mrk> <mrk mtype="seg" mid="5"/></target>'
+    ) in result
+    # A state says that the unit is as its translator wants it.
+    finished = old(unit.format(' state="final"'))
+    assert through(finished) == ([], finished)
+
+
 @pytest.mark.parametrize(
     ("content", "read", "written"),
     [

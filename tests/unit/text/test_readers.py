@@ -192,6 +192,40 @@ class TestJSONLines:
         assert "expected a whole object on each line" in faults_of(path)[0]
 
 
+class TestCSV:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            "de,en\neins,one\nzwei,two\n",
+            '\ufeffGerman;Project;English\r\neins;"A; B";one\r\n\r\nzwei;;two',
+            '"en-GB"\t"de-DE"\none\teins\n"two"\tzwei\n',
+        ],
+    )
+    def test_columns_are_found_by_their_languages_with_any_separator(self, write, data):
+        assert pairs(write("train.csv", data)) == PAIRS
+
+    def test_cells_in_quotes(self, write):
+        name = write("a.csv", 'de,en\n"Er sagte ""Ja, ja"".","He said\r\n ""Yes, yes""."\n猫,"cat"\n')
+        assert pairs(name) == [('Er sagte "Ja, ja".', 'He said "Yes, yes".'), ("猫", "cat")]
+
+    def test_a_first_row_without_the_languages_is_refused(self, write):
+        expected = "a.csv: the first row is 'Guten Tag, Ann;Hello, Ann'; expected one that names the columns, 'de' and 'en'"
+        (fault,) = faults_of(write("a.csv", "Guten Tag, Ann;Hello, Ann\n"))
+        assert fault.startswith(expected)
+        assert faults_of(write("b.csv", "")) == [
+            "b.csv: the first row is ''; expected one that names the columns, 'de' and 'en' among them"
+        ]
+
+    def test_broken_rows_are_refused_with_their_place(self, write):
+        assert faults_of(write("a.csv", 'de,en\n"a\nb",c\nd\n')) == [
+            "a.csv, line 4: has 1 column(s), expected 2 as in the first row"
+        ]
+        (fault,) = faults_of(write("b.csv", 'de,en\na,b\n"c,d\n'))
+        assert fault.startswith("b.csv: the cells cannot be told apart up to line 3")
+        (fault,) = faults_of(write("c.csv", b"de,en\n\xfc,b\n"))
+        assert fault.startswith("c.csv, line 2: byte 0xfc")
+
+
 def test_an_ending_that_says_nothing_is_refused(write):
     path = write("train.txt.gz", gzip.compress(b"a\tb\n"))
     expected = "train.txt.gz: the ending '.txt' does not tell the format; expected "

@@ -26,7 +26,7 @@ _ENDS = {"ept": "bpt", "ex": "bx", "ec": "sc", "em": "sm"}  # and how they start
 
 
 class Xliff(TextFormat):
-    suffixes = (".xlf", ".xliff")
+    suffixes = (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff")
     position = 8
     is_markup = True
 
@@ -110,7 +110,8 @@ class _Reader:
         is_final = unit[0].attribute("approved") == "yes" and target is not None
         is_wanted = self.is_ours and self._is_translated(unit[0]) and not is_final
         if not (is_wanted and source and _is_text(unit, source) and self._is_open(unit, target)):
-            self.flow.copy(*(token.raw for token in unit))
+            parts = self._open_parts(unit, children) if is_wanted else []
+            self.flow.copy(*self._with_parts(unit, parts))
             return
         pieces: list[Piece] = [unit[0].with_attributes(_TRANSLATED) if self.is_new else unit[0].raw]
         start, end = source.stop, source.stop
@@ -127,6 +128,32 @@ class _Reader:
         pieces += [token.raw for token in unit[1:start]]
         pieces += [indent, opening, *inner.finish(), f"</{self.prefix}target>"]
         self.flow.copy(*pieces, *(token.raw for token in unit[end:]))
+
+    def _open_parts(self, unit: Sequence[Token], children: dict[str, range]) -> list[tuple[range, range]]:
+        """The segments of a unit in work that wait for a translation: their places in source and target."""
+        source, target = children.get("seg-source"), children.get("target")
+        if source is None or target is None or unit[target.start].attribute("state"):
+            return []
+        sources = dict(_segments(unit, source))
+        return [
+            (sources[number], place)
+            for number, place in _segments(unit, target)
+            if number in sources and _is_text(unit, sources[number]) and not _is_text(unit, place)
+        ]
+
+    def _with_parts(self, unit: Sequence[Token], parts: list[tuple[range, range]]) -> list[Piece]:
+        """A unit with translations of some of its segments."""
+        pieces: list[Piece] = []
+        start = 0
+        for source, target in parts:
+            inner = self.flow.nested()
+            _Content(inner).read(unit[source.start + 1 : source.stop - 1])
+            tag = unit[target.start]
+            opening = tag.raw[:-2].rstrip() + ">" if tag.is_empty else tag.raw
+            pieces += [token.raw for token in unit[start : target.start]]
+            pieces += [opening, *inner.finish(), f"</{tag.name}>"]
+            start = target.stop
+        return [*pieces, *(token.raw for token in unit[start:])]
 
     def _children(self, unit: Sequence[Token]) -> dict[str, range]:
         """Where the elements right in a unit begin and end, by their names; those of modules have another."""
@@ -163,6 +190,22 @@ def _is_text(unit: Sequence[Token], element: range) -> bool:
     return any(
         token.kind in ("text", "other") and token.raw.strip() for token in unit[element.start : element.stop]
     )
+
+
+def _segments(unit: Sequence[Token], element: range) -> Iterator[tuple[str, range]]:
+    """Numbers and places of the segments in a text; none stands in another."""
+    start: int | None = None
+    depth = 0
+    for index in element:
+        token = unit[index]
+        if token.kind == "start" and start is None and token.attribute("mtype") == "seg":
+            start, depth = index, 0
+        if start is None:
+            continue
+        depth += (token.kind == "start" and not token.is_empty) - (token.kind == "end")
+        if depth == 0:
+            yield unit[start].attribute("mid") or "", range(start, index + 1)
+            start = None
 
 
 class _Content:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crosslate.languages.codes import match_pair, names_columns
-from crosslate.text.reading import Pairs, Paths, Reader, Reading
+from crosslate.languages.codes import names_columns
+from crosslate.text.reading import Pairs, Paths, Reader, Reading, bare
 from crosslate.text.streams import STANDARD_INPUT, checked_lines
 
 
@@ -24,9 +24,9 @@ class TSV(Reader):
             if line is None:
                 continue
             cells = line.split("\t")
-            if number == 1 and (named := _named_columns(cells, reading)):
+            if number == 1 and (named := reading.named_columns(cells)):
                 columns, expected = named, len(cells)
-            elif number == 1 and names_columns([_bare(cell) for cell in cells], reading.languages):
+            elif number == 1 and names_columns(bare(cells), reading.languages):
                 names, (wanted, other) = ", ".join(map(repr, cells[:20])), reading.languages
                 found.break_off(
                     f"{found.name}: the first row names the columns {names}; expected {wanted!r} and "
@@ -38,20 +38,6 @@ class TSV(Reader):
             else:
                 hint = _hint(len(cells), expected)
                 found.add(f"has {len(cells)} column(s), expected {expected}{hint}", number)
-
-
-def _named_columns(cells: list[str], reading: Reading) -> tuple[int, int] | None:
-    """The places of both languages if the row names them."""
-    names = [_bare(cell) for cell in cells]
-    source, target = match_pair(reading.languages, names)
-    if source is None or target is None or source == target:
-        return None
-    return names.index(source), names.index(target)
-
-
-def _bare(cell: str) -> str:
-    """A cell of a first row that may be quoted or a comment."""
-    return cell.strip(" #\"'")
 
 
 def _hint(count: int, expected: int) -> str:
