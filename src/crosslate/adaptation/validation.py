@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -96,8 +97,13 @@ def _greedy_translator(model: Parent | Child, engine: EngineName = "ctranslate2"
     except EngineError as error:
         if engine == "pytorch":
             raise
-        log.info("validating with PyTorch: %s", reason_of(error))
+        _tell_once(f"validating with PyTorch: {reason_of(error)}")
         return Translator(current, engine="pytorch", options=options)
+
+
+@lru_cache
+def _tell_once(text: str) -> None:
+    log.info("%s", text)
 
 
 @kept_threads()

@@ -52,7 +52,7 @@ def test_a_brittle_parent_gets_less(brittle: Parent, caplog: pytest.LogCaptureFi
     assert tried["0.1"] > LIMIT_NATS >= tried[str(settings.dropout)]
     assert list(tried.values()) == sorted(tried.values(), reverse=True)
     assert (
-        f"dropout: {settings.dropout or 'none'}, since 0.1 would move the parent's predictions by"
+        f"dropout: {settings.dropout or 'none'}, which is all that the parent bears: 0.1 would move its predictions by"
         in caplog.text
     )
     assert brittle.fingerprint() == before and dropout_of(brittle.model)[0] == 0.1
