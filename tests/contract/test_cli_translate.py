@@ -330,6 +330,15 @@ class TestDocuments:
         ran = crosslate("translate", "--pack", cached, "--format", "html", stdin=page)
         assert (ran.code, ran.out) == (0, "<p><b>DER</b> HUND</p><p>DIE KATZE")
 
+    def test_the_end_of_a_segment_follows_the_source(self, crosslate, marking, cached, monkeypatch):
+        """A heading gets no full stop, and a sentence no second one."""
+        monkeypatch.setattr(
+            Translator, "translate_lines", lambda self, lines, **_: (f"{each.rstrip('.')}." for each in lines)
+        )
+        page = b"<h1>Angebot</h1><p>Hund.</p>"
+        ran = crosslate("translate", "--pack", cached, "--format", "html", "--in-proportion", stdin=page)
+        assert (ran.code, ran.out) == (0, "<h1>Angebot</h1><p>Hund.</p>")
+
     def test_text_from_standard_input(self, crosslate, marking, cached):
         text = b"\n  Der Hund. Die Katze.\r\n\n"
         ran = crosslate("translate", "--pack", cached, "--format", "text", stdin=text)

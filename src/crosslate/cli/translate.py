@@ -284,6 +284,7 @@ def _write(job: TranslateJob, file: IO[bytes], hypotheses: list[Hypothesis], row
 def _translate_document(job: TranslateJob, model: StoredModel) -> None:
     from crosslate.documents import format_of, open_document
     from crosslate.text.streams import read_blocks
+    from crosslate.translation.postediting import finished
 
     (path,) = job.paths
     name = format_of(path).name if job.format == "auto" else job.format
@@ -296,7 +297,11 @@ def _translate_document(job: TranslateJob, model: StoredModel) -> None:
     with _outputs(job) as (file, scores):
         texts = [segment.text for segment in document.segments]
         translated = translator.translate_lines(texts, window_lines=window_lines())
-        translations = list(with_bar(translated, "translating", len(texts)))
+        language = translator.target_language
+        translations = [
+            finished(text, each, language)
+            for text, each in zip(texts, with_bar(translated, "translating", len(texts)), strict=True)
+        ]
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
         align = _aligner(translator)(marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))

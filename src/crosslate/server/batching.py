@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
 from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.backends import Model
-from crosslate.server.postediting import repeats_itself
 from crosslate.server.settings import QueueSettings
+from crosslate.translation.postediting import repeats_itself
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from crosslate.engines.decoding import valid_unicode
 from crosslate.errors import InputError
 from crosslate.languages.letter_case import in_sentence_case
 from crosslate.server.answers import invalid
-from crosslate.server.postediting import finished
 from crosslate.text.placeholders import without_references
 from crosslate.translation.lines import Part, join_translations, split_text
+from crosslate.translation.postediting import finished
 
 if TYPE_CHECKING:
     from crosslate.server.catalogue import Identity

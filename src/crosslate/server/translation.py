@@ -23,7 +23,6 @@ from crosslate.server.backends import Backend, Model, own_body
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import MAX_CHARACTERS, Detection, detections
-from crosslate.server.postediting import finished
 from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import ServerSettings
 from crosslate.server.texts import Reader, Route, Sentence, Task, TextFormat
@@ -31,6 +30,7 @@ from crosslate.server.worker import Done, RemoteWork, Worker, begun, step
 from crosslate.text.glossaries import Glossary, Term
 from crosslate.translation.confidence import confidences
 from crosslate.translation.glossary_engine import GlossaryEngine
+from crosslate.translation.postediting import finished
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from crosslate.languages.orthography import has_letters
-from crosslate.server.postediting import finished, repeats_itself
+from crosslate.translation.postediting import finished, repeats_itself
 
 
 @pytest.mark.parametrize(
