@@ -320,9 +320,7 @@ def _check_held_out(texts: Sequence[TextToMake]) -> None:
     """Refuses text of which too little can be held out for validation."""
     from crosslate.adaptation.data import num_held_out
 
-    num_held_out(
-        sum(each.num_pairs for each in texts), " and ".join(each.corpus.origin for each in texts)
-    )
+    num_held_out(sum(each.num_pairs for each in texts), " and ".join(each.corpus.origin for each in texts))
 
 
 def _check_readable(corpora: Iterable[Corpus]) -> None:
