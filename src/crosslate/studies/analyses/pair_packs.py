@@ -64,15 +64,15 @@ class PairPacks(Analysis):
             return Output(scored(lines, test), lines)
         if kind == _BRIDGE:
             parent = _child(inputs, "parent", "target")
-            pairs = _synthetic_pairs(inputs, inputs.spec["new"]["source"], parent.target_language)
-            _, values = adapted(inputs, parent, pairs=pairs)
+            learnt = _synthetic_pairs(inputs, inputs.spec["new"]["source"], parent.target_language)
+            _, values = adapted(inputs, parent, pairs=learnt)
             return Output(values)
         two = [inputs.pack("source"), inputs.pack("target")]
         if kind == _COMPOSED:
             return translated(inputs, {}, inputs.parent(), *two)
-        test = inputs.cell.texts["test"]
+        placed = inputs.cell.texts["test"]
         is_synthetic = "synthetic" in inputs.spec
-        pairs = _synthetic_pairs(inputs, test.source, test.target) if is_synthetic else None
+        pairs = _synthetic_pairs(inputs, placed.source, placed.target) if is_synthetic else None
         return adapt_and_score(inputs, pairs=pairs, start=two)
 
     def tables(self, results: Results) -> Iterator[Table]:
