@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
@@ -281,10 +281,13 @@ class _Demo:
             arguments = self.out, self.settings, self.progress is not None
             running: dict[str, Future[None]] = {}
             for name in missing:
-                if name == IMPROVED:
-                    _wait_for([running[each] for each in ("de-en", "fr-es") if each in running])
+                needed = {"de-en", "fr-es"} if name == IMPROVED else set()
+                # None waits in the pool, which would still train it after another has failed or was stopped.
+                while len(running) == workers or needed & running.keys():
+                    running = _still_running(running)
                 running[name] = pool.submit(_make_aside, *arguments, name)
-            _wait_for(running.values())
+            while running:
+                running = _still_running(running)
 
     def folder(self, name: str) -> Path:
         """The folder of a pack."""
@@ -360,9 +363,12 @@ def _make_aside(out: Path, settings: DemoSettings, is_shown: bool, name: str) ->
     demo.make(demo.parent(), name)
 
 
-def _wait_for(running: Iterable[Future[None]]) -> None:
-    for each in running:
+def _still_running(running: dict[str, Future[None]]) -> dict[str, Future[None]]:
+    """Waits until a training ends; returns the others, or raises what has stopped it."""
+    done, _ = wait(running.values(), return_when=FIRST_COMPLETED)
+    for each in done:
         each.result()
+    return {name: each for name, each in running.items() if each not in done}
 
 
 def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ import parents
 import tiny_models
 import toy_corpora
 from crosslate.adaptation import data
-from crosslate.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
+from crosslate.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE, ParentError
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import pack_child
 from crosslate.packs.pack import Pack
@@ -165,9 +166,46 @@ def test_a_bridge_is_trained_where_no_models_are_given(improve, texts, tiny, tmp
     manifest = Pack.load(bridge).manifest
     assert (manifest.renewed, manifest.parent.source_language) == (("source",), "fr")
     assert {each["de"] for each in made(tmp_path)} == set(toy_corpora.corpus("de", "en").source)
-    trained = bridge.stat().st_mtime_ns
+    shutil.rmtree(folder / "bridge")  # what it has translated is enough
     ran = improve(*text, "--force", "--strategy", "pair+xattn")
-    assert ran.code == 0 and bridge.stat().st_mtime_ns == trained, ran.err
+    assert ran.code == 0 and not (folder / "bridge").exists(), ran.err
+
+
+def test_a_bridge_with_too_little_text_or_a_round_trip(improve, texts, models, tiny, tmp_path):
+    ran = improve("--source-text", *texts["de-en"], "--target-text", *texts["fr-es"])
+    assert ran.code == EXIT_INPUT
+    assert "the bridge from en to es has only 50 pairs of train.fr + train.es to learn from" in ran.err
+    shutil.rmtree(tmp_path / "de-es.run")
+    bridged = toy_corpora.write(toy_corpora.corpus("fr", "es", 520, seed=2), tmp_path)
+    text = ("--source-text", *texts["de-en"], "--target-text", *bridged)
+    ran = improve(*text, "--target-round-trip", tiny / "parents/fr-en")
+    assert ran.code == EXIT_USAGE and "fr-en translates fr to en, expected en to fr" in ran.err
+    ran = improve(*text, "--target-round-trip", models / "en-fr", "--min-round-trip", 100)
+    assert ran.code == EXIT_INPUT and "no pair is left of 520 lines" in ran.err
+
+
+def test_what_a_bridge_cannot_do_without(improve, texts, models, tiny, tmp_path, monkeypatch):
+    """The parent that the packs name, and files that hold a child; for want of these, models can be named."""
+    bridged = toy_corpora.write(toy_corpora.corpus("fr", "es", 520, seed=2), tmp_path)
+    text = ("--source-text", *texts["de-en"], "--target-text", *bridged)
+    packs = [tmp_path / "packs" / name for name in ("de-en", "fr-es")]
+    for pack in packs:
+        found = Pack.load(tiny / "packs" / pack.name)
+        elsewhere = found.manifest.parent.changed(name="/nowhere/fr-en")
+        found.manifest = found.manifest.changed(parent=elsewhere)
+        found.save(pack)
+    ran = improve(*text, packs=packs)
+    assert ran.code == EXIT_REFUSED and "cannot load the parent /nowhere/fr-en of pack" in ran.err
+
+    def refuse(*_, **__):
+        raise ParentError("cannot save it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Parent, "save", refuse)
+        ran = improve(*text)
+        assert ran.code == EXIT_REFUSED and "cannot save it" in ran.err
+    ran = improve(*text[:3], "--source-through", models / "en-fr", tiny / "packs/fr-es")
+    assert ran.code == 0, ran.err
 
 
 def test_held_out_synthetic_text_is_named(improve, tmp_path):

@@ -1,10 +1,13 @@
 """The demo at toy size: what it leaves on disk, that it goes on, and that its check can fail."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from crosslate import demo
 from crosslate.demo import ChildResult, DemoFailed, DemoResult, DemoSettings, _Demo, run_demo
 from crosslate.evaluation.scores import Score
 from crosslate.models.strategies import default_strategy
@@ -63,6 +66,23 @@ def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
     assert sum("using" in line for line in said) == 6  # the parent and five packs: nothing is trained twice
 
 
+def test_after_a_failed_training_no_other_is_begun(tmp_path, monkeypatch):
+    begun, other = [], Event()
+
+    def make(*arguments):
+        begun.append(arguments[-1])
+        if begun[-1] == "de-en":
+            raise DemoFailed("broken")
+        other.wait(0.2)
+
+    monkeypatch.setattr(demo, "_make_aside", make)
+    monkeypatch.setattr(demo, "num_usable_cores", lambda: 2)
+    monkeypatch.setattr(demo, "ProcessPoolExecutor", lambda workers, *_, **__: ThreadPoolExecutor(workers))
+    with pytest.raises(DemoFailed, match="broken"):
+        _Demo(tmp_path, TOY, None, print).make_packs(None)
+    assert begun == ["de-en", "fr-es"]
+
+
 def test_check_states_each_broken_promise():
     assert result(90, 93, 95, 60).failures() == []
     assert "does not beat src" in result(93, 93, 95, 60).failures()[0]
@@ -76,9 +96,9 @@ def test_check_states_each_broken_promise():
 
 def test_the_two_packs_have_no_sentence_in_common():
     """The phrasebook's sentences are the same in all languages."""
-    demo = _Demo(Path("demo"), TOY, None, print)
-    german, spanish = (demo.corpora(*pair, "child") for pair in (("de", "en"), ("fr", "es")))
+    two = _Demo(Path("demo"), TOY, None, print)
+    german, spanish = (two.corpora(*pair, "child") for pair in (("de", "en"), ("fr", "es")))
     assert [len(each[0]) for each in (german, spanish)] == [520, 520]
-    english = demo.book.corpora("fr", "en", train=1040)[0]
+    english = two.book.corpora("fr", "en", train=1040)[0]
     assert (english.target[:520], english.source[520:]) == (german[0].target, spanish[0].source)
-    assert german[2].source == demo.corpora("de", "es", "child")[2].source
+    assert german[2].source == two.corpora("de", "es", "child")[2].source

@@ -66,6 +66,13 @@ class TextOfPack(Settings):
                 "a language or models are given for a text of a pack, but no such text; give its files"
             )
 
+    @property
+    def back(self) -> StoredModel | None:
+        """What translates back; None for no round trip."""
+        from crosslate.packs.stored_model import StoredModel
+
+        return StoredModel.named(self.round_trip) if self.round_trip else None
+
 
 class ImproveJob(AdaptJob, EngineChoice):
     """Makes synthetic pairs for the composition of two packs, and trains its pair pack on them."""
@@ -155,7 +162,9 @@ class ImproveJob(AdaptJob, EngineChoice):
         self.output.check(MANIFEST_NAME)
         two = StoredModel(self.start, self.parent)
         texts = self._texts_to_make(two)
-        bridges = [leg for each in texts for leg in each.legs if isinstance(leg, Bridge)]
+        # Once its translations are there, a bridge is not needed any more, and may have been removed.
+        left = [each for each in texts if not each.output.exists()]
+        bridges = [leg for each in left for leg in each.legs if isinstance(leg, Bridge)]
         first = [each.text for each in bridges]
         pair = two.source_language, two.target_language
         if not all(each.output.exists() for each in (*first, *texts)):
@@ -171,18 +180,21 @@ class ImproveJob(AdaptJob, EngineChoice):
         with run.main_process_first():
             for each in (*first, *texts):
                 remove_torn(each.folder, "*")
+            for bridge in bridges:
+                bridge.make_parent()  # first, since not every family's children can be parents
+            for each in (*first, *texts):
                 if not each.is_prepared:
                     each.prepare(run.folder)
-            for each in first:
-                _check_held_out([each])
+            for bridge in bridges:
+                bridge.check_length()
             if not self.valid and self.train:
                 real = TextFiles(self.train, *pair)
                 num_held_out(sum(1 for _ in real), real.origin)
             elif not self.valid:
                 _check_held_out(texts)
             for bridge in bridges:
-                bridge.make_parent()  # not every family's children can be parents
                 bridge.text.translate()
+                bridge.check_length()
         for bridge in bridges:
             bridge.train(progress)
         with run.main_process_first():
@@ -247,7 +259,8 @@ class ImproveJob(AdaptJob, EngineChoice):
                 f"to {parent.target_language}, so no bridge can be trained; name the models that lead from "
                 f"{language} to {target.target_language} (--source-through)"
             )
-        text = TextToMake("target", corpus, [parent], None, self._synthesis, self._engine, folder)
+        back = self.target_text.back
+        text = TextToMake("target", corpus, [parent], back, self._synthesis, self._engine, folder)
         text.check(language)
         job = AdaptJob(
             parent=str(folder / f"{target.source_language}-{target.target_language}"),
@@ -265,11 +278,8 @@ class ImproveJob(AdaptJob, EngineChoice):
         text: TextOfPack,
         wanted: str,
     ) -> TextToMake:
-        from crosslate.packs.stored_model import StoredModel
-
-        back = StoredModel.named(text.round_trip) if text.round_trip else None
         made = TextToMake(
-            side, corpus, legs, back, self._synthesis.changed(side=side), self._engine,
+            side, corpus, legs, text.back, self._synthesis.changed(side=side), self._engine,
             self.output.run_folder / _FOLDER,
         )  # fmt: skip
         made.check(wanted)
@@ -310,9 +320,7 @@ def _check_held_out(texts: Sequence[TextToMake]) -> None:
     """Refuses text of which too little can be held out for validation."""
     from crosslate.adaptation.data import num_held_out
 
-    num_held_out(
-        sum(each.cleaning["kept"] for each in texts), " and ".join(each.corpus.origin for each in texts)
-    )
+    num_held_out(sum(each.num_pairs for each in texts), " and ".join(each.corpus.origin for each in texts))
 
 
 def _check_readable(corpora: Iterable[Corpus]) -> None:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 _HELD_OUT_SHARE = 0.02
 _MAX_HELD_OUT = 1_000
 _MIN_HELD_OUT = 10
+LEAST_TO_HOLD_OUT = round(_MIN_HELD_OUT / _HELD_OUT_SHARE)
+"""Pairs of which some can be held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -369,7 +371,7 @@ def num_held_out(num_pairs: int, origin: str) -> int:
     if count < _MIN_HELD_OUT:
         raise CorpusError(
             f"{origin} has only {num_pairs} pairs, too few to hold some out for validation, expected "
-            f"{round(_MIN_HELD_OUT / _HELD_OUT_SHARE)} or more; give a validation corpus, such as that of an "
+            f"{LEAST_TO_HOLD_OUT} or more; give a validation corpus, such as that of an "
             "earlier training"
         )
     return count

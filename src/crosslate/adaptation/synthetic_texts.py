@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CALL, _CLEANING = "call", "cleaning"
+_CALL, _CLEANING, _MADE_OF = "call", "cleaning", "made_of"
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,10 @@ class TextToMake:
         )
 
     @property
-    def cleaning(self) -> dict[str, Any]:
-        """What cleaning kept and dropped of the text."""
-        found: dict[str, Any] = read_json(self._state)[_CLEANING]
+    def num_pairs(self) -> int:
+        """How many pairs there are; before they are made, how many there will be at most."""
+        made = record_path(self.output) if self.output.exists() else self._state
+        found: int = read_json(made)[_CLEANING]["kept"]
         return found
 
     def prepare(self, folder: Path) -> None:
@@ -173,7 +174,7 @@ class TextToMake:
         return {
             "text": self.corpus.origin,
             "languages": list(self.corpus.languages),
-            _CLEANING: self.cleaning,
+            _CLEANING: read_json(self._state)[_CLEANING],
             "made": read_json(record_path(self.output)),
         }
 
@@ -227,12 +228,28 @@ class Bridge:
         Raises:
             ParentError: its family's files cannot hold a child, whose sides have embeddings of their own.
         """
+        from crosslate.models.parent import RECORD
         from crosslate.packs.compose import apply_packs
 
-        folder = Path(str(self.job.parent))
-        if not folder.exists():
+        folder, made_of = Path(str(self.job.parent)), self.start.key()
+        if read_optional_object(folder / RECORD).get(_MADE_OF) != made_of:
             child = apply_packs(self.start.load_parent(), self.start.load_packs())
-            child.as_parent(self.start.name).save(folder)
+            child.as_parent(self.start.name).save(folder, {_MADE_OF: made_of}, replace=True)
+
+    def check_length(self) -> None:
+        """Checks that part of its text can be held out, before and after it is translated.
+
+        Raises:
+            CorpusError: there is too little.
+        """
+        from crosslate.adaptation.data import LEAST_TO_HOLD_OUT
+
+        if (found := self.text.num_pairs) < LEAST_TO_HOLD_OUT:
+            raise CorpusError(
+                f"{self.name} has only {found} pairs of {self.text.corpus.origin} to learn from, too few to "
+                f"hold some out for validation, expected {LEAST_TO_HOLD_OUT} or more; give more text of the "
+                "target pack, or models in place of the bridge"
+            )
 
     def train(self, progress: Progress | None = None) -> None:
         """Trains, unless that was done; goes on where it was stopped. :meth:`make_parent` comes before it."""

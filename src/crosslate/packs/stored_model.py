@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,8 +158,31 @@ class StoredModel:
             return Parent.load(
                 str(self.parent), source_language=source, target_language=target, prefix=self._prefix
             )
-        try:
+        with self._finding_parent():
             return self.without_packs().load_parent()
+
+    def without_packs(self) -> StoredModel:
+        """The parent alone, where it was given or is found by the packs' manifests.
+
+        Raises:
+            ParentError: the given parent cannot be found.
+            PackError: the parent named by the first pack cannot be found.
+        """
+        wanted = self.manifests[0].parent
+        place = self.parent or find_parent(wanted.name, self.packs[0], wanted.fingerprint)
+        if place not in (self.parent, wanted.name):
+            log.info("found the parent %s at %s", wanted.name, place)
+        with self._finding_parent():
+            _local_folder(place)
+        return StoredModel(
+            parent=place, languages=(wanted.source_language, wanted.target_language), prefix=wanted.prefix
+        )
+
+    @contextmanager
+    def _finding_parent(self) -> Iterator[None]:
+        """Says which pack names a parent that is not there, unless it was given."""
+        try:
+            yield
         except ParentError as error:
             if self.parent is not None:
                 raise
@@ -166,16 +190,6 @@ class StoredModel:
                 f"cannot load the parent {self.manifests[0].parent.name} of pack {self._names[0]}: {error}; "
                 "give the parent's folder or hub id"
             ) from error
-
-    def without_packs(self) -> StoredModel:
-        """The parent alone, where it was given or is found by the packs' manifests."""
-        wanted = self.manifests[0].parent
-        place = self.parent or find_parent(wanted.name, self.packs[0], wanted.fingerprint)
-        if place not in (self.parent, wanted.name):
-            log.info("found the parent %s at %s", wanted.name, place)
-        return StoredModel(
-            parent=place, languages=(wanted.source_language, wanted.target_language), prefix=wanted.prefix
-        )
 
     def load_packs(self) -> list[Pack]:
         """Loads the packs and verifies them again."""

@@ -63,12 +63,16 @@ class PairPacks(Analysis):
             lines = _through(inputs, test.source)
             return Output(scored(lines, test), lines)
         if kind == _BRIDGE:
-            _, values = adapted(inputs, _child(inputs, "parent", "target"), pairs=_synthetic_pairs(inputs))
+            parent = _child(inputs, "parent", "target")
+            learnt = _synthetic_pairs(inputs, inputs.spec["new"]["source"], parent.target_language)
+            _, values = adapted(inputs, parent, pairs=learnt)
             return Output(values)
         two = [inputs.pack("source"), inputs.pack("target")]
         if kind == _COMPOSED:
             return translated(inputs, {}, inputs.parent(), *two)
-        pairs = _synthetic_pairs(inputs) if "synthetic" in inputs.spec else None
+        placed = inputs.cell.texts["test"]
+        is_synthetic = "synthetic" in inputs.spec
+        pairs = _synthetic_pairs(inputs, placed.source, placed.target) if is_synthetic else None
         return adapt_and_score(inputs, pairs=pairs, start=two)
 
     def tables(self, results: Results) -> Iterator[Table]:
@@ -165,7 +169,7 @@ class _Cells:
         spec = {
             "strategy": str(strategy), "new": {"source": middle, "target": None},
             "vocabulary": 0, "training": settings.to_values(),
-            "synthetic": ["source"], "languages": [middle, theirs.target],
+            "synthetic": ["source"],
             **({} if start == "random" else {"initial_embeddings": {"method": start}}),
         }  # fmt: skip
         kept = {"kept 1": learnt.texts["train"]}
@@ -225,7 +229,6 @@ class _Cells:
                 texts[f"kept {number}"] = cell.texts["train"]
                 needs[f"synthetic {number}"] = cell.key
             spec["synthetic"] = [cell.spec["translated"] for cell in synthetic]
-            spec["languages"] = list(self.languages)
             num_pairs = sum(cell.texts["train"].text.estimated_pairs for cell in synthetic)
         else:
             train = pair.text.train.cut(size) if size else pair.text.train
@@ -312,7 +315,7 @@ def _child(inputs: Inputs, parent: str, pack: str) -> Parent:
     return apply_packs(inputs.parent(parent), [inputs.pack(pack)]).as_parent(inputs.cell.title)
 
 
-def _synthetic_pairs(inputs: Inputs) -> ParallelCorpus:
+def _synthetic_pairs(inputs: Inputs, source: str, target: str) -> ParallelCorpus:
     """The real sides of texts with the synthetic other sides, one text after another."""
     from crosslate.text.corpora import ParallelCorpus
 
@@ -322,7 +325,6 @@ def _synthetic_pairs(inputs: Inputs) -> ParallelCorpus:
         both = (text.source, made) if side == "target" else (made, text.target)
         for lines, more in zip(sides, both, strict=True):
             lines += more
-    source, target = inputs.spec["languages"]
     return ParallelCorpus(*sides, source, target, "synthetic text")
 
 
