@@ -80,7 +80,7 @@ def choose_dropout(
         moved = divergence(given, settings.attention_dropout)
         if moved > LIMIT_NATS:
             log.warning(
-                "dropout %s moves the parent's predictions by %.2f nats per token (it bears %.2f), so the "
+                "dropout %s moves the parent's predictions by %.2f nats per token (limit: %.2f), so the "
                 "child will start from little of what the parent knows; use auto or a smaller value",
                 given, moved, LIMIT_NATS,
             )  # fmt: skip
@@ -98,7 +98,7 @@ def choose_dropout(
         return settings, record
     first, moved = next(iter(tried.items()))
     log.info(
-        "dropout: %s, since %s would move the parent's predictions by %.2f nats per token, and it bears %.2f",
+        "dropout: %s, since %s would move the parent's predictions by %.2f nats per token (limit: %.2f)",
         value or "none", first, moved, LIMIT_NATS,
     )  # fmt: skip
     changes = {"dropout": value, "attention_dropout": on_weights}
