@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -96,8 +97,14 @@ def _greedy_translator(model: Parent | Child, engine: EngineName = "ctranslate2"
     except EngineError as error:
         if engine == "pytorch":
             raise
-        log.info("validating with PyTorch: %s", reason_of(error))
+        _say_why_pytorch(reason_of(error))
         return Translator(current, engine="pytorch", options=options)
+
+
+@cache
+def _say_why_pytorch(reason: str) -> None:
+    """Logs it once in a process: a run opens several translators, in training and for the stored pack."""
+    log.info("validating with PyTorch: %s", reason)
 
 
 @kept_threads()
