@@ -98,17 +98,18 @@ def check_marian_folder(folder: Path, child: Child, export: MarianExport, precis
         difference = comparison.logit_difference(texts[0])
         if not difference <= _TOLERANCE:  # also catches NaN
             faults.add(f"logits differ by {difference:.2g} of the largest, expected at most {_TOLERANCE}")
-    computed = replace(child, model=export.live)
-    found, marian, own = (_greedy(each, texts) for each in (read, computed, child))
-    if precision == "float32" and found != marian:
-        text, one, other = next(each for each in zip(texts, found, marian) if each[1] != each[2])
-        faults.add(f"it translates {text!r} to {one!r}, expected {other!r}")
+        computed = replace(child, model=export.live)
+        found, marian, own = (_greedy(each, texts) for each in (read, computed, child))
+        if found != marian:
+            text, one, other = next(each for each in zip(texts, found, marian) if each[1] != each[2])
+            faults.add(f"it translates {text!r} to {one!r}, expected {other!r}")
+        same = sum(one == other for one, other in zip(found, own))
+        checked = f"they translate {same} of {len(texts)} lines of random words as the packs do"
+    else:
+        # Translations of random words, decided closely, say nothing about 8 bits: hardly one stays the same.
+        checked = "their weights are those of the packs, rounded to 8 bits"
     faults.raise_as(PackError)
-    same = sum(one == other for one, other in zip(found, own))
-    note = (
-        f"checked: the files were read back and translate {same} of {len(texts)} lines of random words as "
-        "the packs do in float32; rounding changes far fewer real sentences"
-    )
+    note = f"checked: the files were read back, and {checked}"
     if export.has_other_positions:
         note += "; Marian computes positions by another formula than this parent, so translations may differ"
     return note

@@ -57,10 +57,11 @@ def test_the_files(marian_child, tmp_path, precision, model, options):
     }  # fmt: skip
     written = yaml.safe_load((tmp_path / "out" / options).read_text())
     assert (written["models"], written["vocabs"]) == ([model], ["source.spm", "target.spm"])
-    assert written["relative-paths"] is True and "lines of random words" in note
-    assert "another formula" not in note
+    assert written["relative-paths"] is True and "another formula" not in note
     if precision == "int8":
-        assert written["gemm-precision"] == "int8shiftAll"
+        assert written["gemm-precision"] == "int8shiftAll" and "rounded to 8 bits" in note
+    else:
+        assert "translate 8 of 8 lines of random words as the packs do" in note
     readme = (tmp_path / "out" / "README.md").read_text()
     assert "German to English" in readme and options in readme
 

@@ -189,7 +189,8 @@ class _Files:
         if len(chosen) != 1:
             listed = ", ".join(path.name for path in chosen) or "none"
             raise ParentError(
-                f"{self.folder} has {len(chosen)} models ({listed}); expected one, give its file"
+                f"{self.folder} has {len(chosen)} models ({listed}); expected one in the folder itself; "
+                "give the folder that holds one, or its file"
             )
         return chosen[0]
 
