@@ -66,8 +66,8 @@ class Slices(Form):
         ranges: half-open ``(start, stop)`` pairs along the axis, ascending and not adjacent.
     """
 
-    kind: ClassVar = "slices"
-    fate: ClassVar = "trained in part"
+    kind: ClassVar[str] = "slices"
+    fate: ClassVar[str] = "trained in part"
     axis: int
     ranges: tuple[tuple[int, int], ...]
 
@@ -112,8 +112,8 @@ class LowRank(Form):
     ``parent + stored[:, :rows].T @ stored[:, rows:]``.
     """
 
-    kind: ClassVar = "low-rank"
-    fate: ClassVar = "trained as a delta of rank {rank}"
+    kind: ClassVar[str] = "low-rank"
+    fate: ClassVar[str] = "trained as a delta of rank {rank}"
     rank: int
 
     @property
@@ -133,8 +133,8 @@ class LowRank(Form):
 class Scale(Form):
     """The parent's tensor with one factor per slice."""
 
-    kind: ClassVar = "scale"
-    fate: ClassVar = "scaled"
+    kind: ClassVar[str] = "scale"
+    fate: ClassVar[str] = "scaled"
     axis: int
 
     @property
