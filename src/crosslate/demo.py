@@ -236,10 +236,8 @@ class _Demo:
 
         The sentences of all pairs are the same, so a new target gets those that follow a new source's.
         """
-        size, count = (
-            self.settings,
-            self.settings.train_pairs if part == "parent" else self.settings.child_pairs,
-        )
+        size = self.settings
+        count = size.train_pairs if part == "parent" else size.child_pairs
         first = count if part == "child" and source == "fr" else 0
         train, valid, test = self.book.corpora(
             source, target, train=first + count, valid=size.valid_pairs, test=size.test_pairs, part=part

@@ -33,7 +33,7 @@ from crosslate.models.groups import ADDED
 from crosslate.models.initialisers.initial_embeddings import ALIGNED
 from crosslate.models.parent import Parent
 from crosslate.models.signals import processor_of
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.packs.compact import stored_as
 from crosslate.packs.compose import ComposedParent, apply_packs, pack_child, start_of
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
@@ -157,6 +157,7 @@ class _Ready:
     """A child that is ready for its training.
 
     Attributes:
+        strategy: with the heads that were chosen, where it leaves them open.
         identity: what a resumed run must have in common with the stopped one.
         before: fingerprint of the parent.
         settings: of the training, with what was chosen for the parent.
@@ -165,6 +166,7 @@ class _Ready:
     """
 
     child: Child
+    strategy: Strategy
     pairs: PairIds
     identity: dict[str, Any]
     before: str
@@ -250,12 +252,11 @@ class _Adaptation:
                 child, strategy, pairs, training, run, identity=identity, progress=self._progress
             )
             child, identity["strategy"] = vocabularies.child(strategy, seed), str(strategy)
-            self._strategy = strategy
         record = {
             **self._dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
             **dropout,
         }  # fmt: skip
-        return _Ready(child, pairs, identity, before, training, record, memory)
+        return _Ready(child, strategy, pairs, identity, before, training, record, memory)
 
     def _trained(self, ready: _Ready, prepared: Prepared, run: Run) -> dict[str, Any]:
         """Trains the child to its best state; the record of the training.
@@ -276,11 +277,11 @@ class _Adaptation:
             log.info(
                 "no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard
             )
-        fresh = frozenset[str]() if start else self._strategy.reinitialise | {ADDED}
+        fresh = frozenset[str]() if start else ready.strategy.reinitialise | {ADDED}
         record = train(
             Trainee.of(child, child.trained, fresh), ready.pairs, training,
             ready.memory.leaving_out(validate), run.folder, identity=ready.identity,
-            title=f"{'-'.join(self._texts.corpus.languages)} {self._strategy}", progress=self._progress,
+            title=f"{'-'.join(self._texts.corpus.languages)} {ready.strategy}", progress=self._progress,
         )  # fmt: skip
         if parent.fingerprint() != ready.before:
             raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")

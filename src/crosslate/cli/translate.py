@@ -102,8 +102,11 @@ class TranslateJob(ModelChoice):
 
     def _check_no_documents(self, faults: Faults) -> None:
         """Documents read line by line would come out damaged, without a word."""
+        named = [path for path in self.paths if ending_of(path)]
+        if not named:
+            return  # so a pipe does not load the formats
         endings = {suffix for each in all_formats() if each.name != "text" for suffix in each.suffixes}
-        for path in self.paths:
+        for path in named:
             if ending_of(path) in endings:
                 faults.add(
                     f"{path} is a document, not lines of text; give --format auto to translate it as one, or "
